@@ -1,0 +1,62 @@
+# `make` alone lists the targets. Each one sets up .venv/ first, and again when the lock or pyproject.toml has changed.
+
+PYTHON ?= python3
+DATA ?=
+SEEDS ?=
+LOCK_ARGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo serve test check format bench servers lock
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(STAMP) ## set up .venv/ with the locked dependencies
+
+demo: $(STAMP) ## three rounds of the loop on real pictures [DATA=a VOC folder] [SEEDS=3]
+	$(BIN)/python -m client.demo $(if $(DATA),--data "$(DATA)") $(if $(SEEDS),--seeds $(SEEDS))
+
+serve: $(STAMP) ## the whole service in one process, on port 8080, its data in data/
+	$(BIN)/ymir serve --data data --port 8080
+
+test: $(STAMP) ## every test, with branch coverage
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+check: $(STAMP) ## format, lint, types and the fast tests: what to run before a commit
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not slow"
+
+format: $(STAMP) ## write the code the way `make check` wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure the budgets beside the recorded figures of the peers
+	$(BIN)/python -m tests.bench
+
+servers: $(STAMP) ## which servers of the production profile are to be found here
+	$(BIN)/python -m tests.servers
+
+lock: $(STAMP) ## write requirements.lock anew from pyproject.toml [LOCK_ARGS=--upgrade]
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
+	$(BIN)/uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra demo --extra dev \
+	  --no-annotate --custom-compile-command "make lock" --quiet $(LOCK_ARGS) \
+	  --output-file requirements.lock pyproject.toml
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "make: no $(PYTHON) here. Install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is $$("$(PYTHON)" --version 2>&1); 3.11 or newer is needed: make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: $(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	"$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)

@@ -1,0 +1,53 @@
+"""A data folder has one owner: who it is, and how the others reach it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from schemas.errors import Conflict
+from schemas.schema import Schema
+
+LOCK: Final = "lock"
+
+
+class Owner(Schema):
+    """Who owns a data folder, and the address at which it serves, if it does."""
+
+    process: int
+    url: str | None = None
+
+
+@contextmanager
+def owned(folder: Path, *, url: str | None = None) -> Iterator[None]:
+    """Own a data folder, made if need be; raise Conflict, naming the owner, if another process does."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = owner_of(folder)
+            told = "another process" if owner is None else f"process {owner.process}, at {owner.url}"
+            step = "Use that service, or stop it first."
+            raise Conflict("data folder", folder, key=f"it belongs to {told}", step=step) from None
+        _write(file, Owner(process=os.getpid(), url=url))
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def owner_of(folder: Path) -> Owner | None:
+    """Return who owns a data folder as far as its lock file tells."""
+    try:
+        return Owner.model_validate_json((folder / LOCK).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _write(file: IO[str], owner: Owner) -> None:
+    file.truncate(0)
+    file.write(owner.model_dump_json())
+    file.flush()

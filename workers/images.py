@@ -1,0 +1,131 @@
+"""One image file: its digest, size, orientation and perceptual hash, or what is wrong with it; decoded once."""
+
+import hashlib
+import io
+import warnings
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from storage.datasets.rows import ImageRow
+
+MEDIA_TYPES: Final = {
+    "BMP": "image/bmp",
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",  # a JPEG with more pictures after the first, as phones write
+    "PNG": "image/png",
+    "TIFF": "image/tiff",
+    "WEBP": "image/webp",
+}
+SUFFIXES: Final = {
+    "image/bmp": ".bmp",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/tiff": ".tiff",
+    "image/webp": ".webp",
+}
+
+_ORIENTATION_TAG: Final = 0x0112
+_HASH_SIDE: Final = 16
+# A JPEG is decoded at the smallest scale that still has this many pixels: all its bytes are read all the same.
+_DRAFT: Final = (4 * _HASH_SIDE, 4 * _HASH_SIDE)
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS: Final = frozenset({5, 6, 7, 8})
+
+
+class Limits(NamedTuple):
+    """How large an image may be."""
+
+    pixels: int = 400_000_000
+    size: int = 1 << 30
+    """Bytes of the file."""
+
+
+class BadImage(NamedTuple):
+    """An image that cannot be used, and why."""
+
+    path: str
+    reason: str
+
+
+def inspect_image(path: Path, *, name: str, limits: Limits) -> ImageRow | BadImage:
+    """Return what an image file tells of itself, or why it cannot be used; it raises nothing for a bad file.
+
+    The size is that of the image as displayed. The perceptual hash has 256 bits, most significant first: for each of
+    16 rows of the picture in grey at 17 x 16 pixels, whether each pixel is darker than the one right of it.
+    """
+    try:
+        size = path.stat().st_size
+        if size > limits.size:
+            return BadImage(name, f"it has {size} bytes, more than {limits.size}")
+        data = path.read_bytes()
+    except OSError as error:
+        return BadImage(name, f"it cannot be read: {error.strerror}")
+    if not data:
+        return BadImage(name, "it is empty")
+    try:
+        return _inspect(data, name, limits)
+    except Image.UnidentifiedImageError:
+        return BadImage(name, f"it is no image of a known type ({', '.join(sorted(SUFFIXES))})")
+    except MemoryError:
+        return BadImage(name, "there is not enough memory to decode it")
+    except Exception as error:  # noqa: BLE001 - decoders of foreign bytes raise whatever they like
+        return BadImage(name, f"it is damaged: {str(error)[:200] or type(error).__name__}")
+
+
+def _inspect(data: bytes, name: str, limits: Limits) -> ImageRow | BadImage:
+    with warnings.catch_warnings():
+        # Pillow warns of bombs by a limit of its own; ours is compared before anything is decoded.
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data), formats=tuple(MEDIA_TYPES)) as image:
+            width, height = image.size
+            if width * height > limits.pixels:
+                return BadImage(name, f"it has {width} x {height} pixels, more than {limits.pixels} in all")
+            kind, channels = image.format or "", len(image.getbands())
+            image.draft("L", _DRAFT)
+            image.load()
+            orientation = _orientation(image)
+            perceptual_hash = _difference_hash(image, orientation)
+    if orientation in SIDEWAYS:
+        width, height = height, width
+    return ImageRow(
+        asset=hashlib.sha256(data).digest(),
+        file_name=name,
+        width=width,
+        height=height,
+        orientation=orientation,
+        channels=channels,
+        size=len(data),
+        media_type=MEDIA_TYPES[kind],
+        perceptual_hash=perceptual_hash,
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001 - damaged EXIF data does not harm the picture, and raises whatever it likes
+        return 1
+    return int(value) if value in _TURNS else 1
+
+
+def _difference_hash(image: Image.Image, orientation: int) -> bytes:
+    grey = image if image.mode == "L" else image.convert("L")
+    across, down = _HASH_SIDE + 1, _HASH_SIDE
+    # Shrunk first and turned then: the same picture, for a fraction of the work.
+    shape = (down, across) if orientation in SIDEWAYS else (across, down)
+    small = grey.resize(shape, Image.Resampling.BOX)
+    if orientation in _TURNS:
+        small = small.transpose(_TURNS[orientation])
+    pixels = np.frombuffer(small.tobytes(), dtype=np.uint8).reshape(down, across)
+    return np.packbits(pixels[:, :-1] < pixels[:, 1:]).tobytes()

@@ -1,0 +1,161 @@
+"""Records: what an outcome decided, kept under ids that derive from the task, so that it happens once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from schemas.datasets import Dataset, Tag, Version, dataset_id, tag_id
+from schemas.errors import Conflict, Invalid, NotFound
+from schemas.events import EventType, Fact, event_id
+from schemas.outcomes import EvaluationRecord, ModelRecord, Outcome, VersionDraft
+from schemas.projects import ClassEntry, ClassList
+from schemas.schema import Document, Id, derived_id
+from schemas.tasks import Task
+from storage.ports import D, Database, Documents, Query
+
+
+class Kept(NamedTuple):
+    """An outcome whose records are kept: its result names them, the facts tell of them."""
+
+    outcome: Outcome
+    facts: tuple[Fact, ...]
+
+
+def version_id(task: Id) -> Id:
+    """Return the id of the version that a task makes."""
+    return derived_id("version", task)
+
+
+async def reserve(task: Task, outcome: Outcome, database: Database) -> None:
+    """Take what could be refused, before the decision: the tag and the new classes. Raises Invalid."""
+    for record in outcome.records:
+        if isinstance(record, VersionDraft) and record.tag is not None:
+            await _reserve_tag(task, record.dataset, record.tag, database)
+    if outcome.new_classes:
+        await _add_classes(task.project, outcome.new_classes, database.documents(ClassList))
+
+
+async def keep(task: Task, outcome: Outcome, database: Database, *, at: datetime) -> Kept:
+    """Keep the records of a decided outcome; those that are there already are left as they are."""
+    facts: list[Fact] = [*outcome.facts]
+    result = outcome.result
+    for record in outcome.records:
+        match record:
+            case VersionDraft():
+                version = await _keep_version(task, record, database, at=at)
+                named = _named(version)
+                result = result.model_copy(update=named)
+                facts.append(_fact(task, EventType.VERSION_CREATED, version, at, named))
+            case ModelRecord(model=model):
+                await _add_once(model, database.documents(type(model)))
+                result = result.model_copy(update={"model": model.id})
+                facts.append(_fact(task, EventType.MODEL_CREATED, model, at, {"model": model.id, "name": model.name}))
+            case EvaluationRecord(evaluation=evaluation):
+                await _add_once(evaluation, database.documents(type(evaluation)))
+                result = result.model_copy(update={"evaluation": evaluation.id})
+    return Kept(outcome.model_copy(update={"result": result}), tuple(facts))
+
+
+def _named(version: Version) -> dict[str, JsonValue]:
+    return {
+        "version": version.id,
+        "dataset": version.dataset_name,
+        "number": version.number,
+        "digest": version.digest,
+    }
+
+
+async def _reserve_tag(task: Task, dataset: str, name: str, database: Database) -> None:
+    tags = database.documents(Tag)
+    line = dataset_id(task.project, dataset)
+    tag = Tag(
+        id=tag_id(line, name), project=task.project, dataset=line, name=name, version=version_id(task.id), task=task.id
+    )
+    try:
+        await tags.add(tag)
+    except Conflict as conflict:
+        holder = await tags.get(tag.id)
+        if holder.version == tag.version:
+            return
+        if not await _came_to_nothing(holder, database):
+            message = f"The dataset {dataset!r} has a tag {name!r} already."
+            raise Invalid(message, step="Choose another tag, or remove that one first.") from conflict
+        await tags.replace(holder.successor(version=tag.version, task=tag.task), was=holder)
+
+
+async def _came_to_nothing(tag: Tag, database: Database) -> bool:
+    """Tell whether a tag was reserved by a task that ended without its version."""
+    if tag.task is None or await database.documents(Version).get_many([tag.version]):
+        return False
+    return (await database.documents(Task).get(tag.task)).is_final
+
+
+async def _add_classes(project: Id, entries: Sequence[ClassEntry], lists: Documents[ClassList]) -> None:
+    while True:
+        current = await lists.get(project)
+        known = current.main_names()
+        new = tuple(entry for entry in entries if entry.name not in known)
+        if not new:
+            return
+        try:
+            await lists.replace(current.with_entries(new), was=current)
+        except Conflict:
+            continue
+        return
+
+
+async def _keep_version(task: Task, draft: VersionDraft, database: Database, *, at: datetime) -> Version:
+    versions = database.documents(Version)
+    dataset = await _dataset(task, draft.dataset, database, at=at)
+    while True:
+        try:
+            return await versions.get(version_id(task.id))
+        except NotFound:
+            number = await _last_number(dataset.id, versions) + 1
+        version = Version(
+            id=version_id(task.id),
+            project=task.project,
+            dataset=dataset.id,
+            dataset_name=dataset.name,
+            number=number,
+            digest=draft.digest,
+            manifest=draft.manifest,
+            parents=draft.parents,
+            task=task.id,
+            made_by=task.parameters.type,
+            message=draft.message,
+            counts=draft.counts,
+            created_at=at,
+        )
+        try:
+            await versions.add(version)
+        except Conflict:
+            continue  # the number was taken, or this very version is there: read again
+        return version
+
+
+async def _last_number(dataset: Id, versions: Documents[Version]) -> int:
+    newest = await versions.list(Query(equal={"dataset": dataset}), order="-number", limit=1)
+    return newest.items[0].number if newest.items else 0
+
+
+async def _dataset(task: Task, name: str, database: Database, *, at: datetime) -> Dataset:
+    datasets = database.documents(Dataset)
+    dataset = Dataset(id=dataset_id(task.project, name), project=task.project, name=name, created_at=at)
+    await _add_once(dataset, datasets)
+    return await datasets.get(dataset.id)
+
+
+async def _add_once(document: D, documents: Documents[D]) -> None:
+    try:
+        await documents.add(document)
+    except Conflict as conflict:
+        if conflict.key != "id":
+            raise
+
+
+def _fact(task: Task, event_type: EventType, about: Document, at: datetime, data: dict[str, JsonValue]) -> Fact:
+    told = {"task": task.id, "project": task.project, **data}
+    return Fact(id=event_id(task.id, event_type, about.id), type=event_type, subject=about.id, time=at, data=told)

@@ -1,0 +1,29 @@
+"""Settings of a worker process."""
+
+from pathlib import Path
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.parameters import Slot
+
+
+class WorkerSettings(BaseSettings):
+    """How a worker works; each is read from the environment, ``YMIR_`` before its name."""
+
+    model_config = SettingsConfigDict(env_prefix="YMIR_", frozen=True, use_attribute_docstrings=True, extra="ignore")
+
+    slots: dict[Slot, PositiveInt] = Field(default={Slot.DATA: 2, Slot.EXECUTOR: 2, Slot.SERVICE: 2})
+    """How many tasks of each kind run at once, as JSON."""
+    beat_seconds: PositiveFloat = 5.0
+    """How often the owner of a task shows that it lives."""
+    progress_seconds: PositiveFloat = 1.0
+    """How often changed progress is kept and announced, at most."""
+    orphan_seconds: PositiveFloat = 30.0
+    """For how long a running task must be seen without a beat before it is taken."""
+    sweep_seconds: PositiveFloat = 2.0
+    """How often the sweep looks."""
+    idle_seconds: PositiveFloat = 10.0
+    """After how long without a free slot a consumer hands back what it was given."""
+    scratch: Path = Path("scratch")
+    """Where attempts have their folders."""
