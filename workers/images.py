@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from storage.datasets.rows import ImageRow
 
@@ -66,16 +66,10 @@ def inspect_image(path: Path, *, name: str, limits: Limits) -> ImageRow | BadIma
     """
     try:
         size = path.stat().st_size
-        if size > limits.size:
-            return BadImage(name, f"it has {size} bytes, more than {limits.size}")
-        data = path.read_bytes()
-    except OSError as error:
-        return BadImage(name, f"it cannot be read: {error.strerror}")
-    if not data:
-        return BadImage(name, "it is empty")
-    try:
-        return _inspect(data, name, limits)
-    except Image.UnidentifiedImageError:
+        if not 0 < size <= limits.size:
+            return BadImage(name, f"it has {size} bytes, which is not from 1 to {limits.size}")
+        return _inspect(path.read_bytes(), name, limits)
+    except UnidentifiedImageError:
         return BadImage(name, f"it is no image of a known type ({', '.join(sorted(SUFFIXES))})")
     except MemoryError:
         return BadImage(name, "there is not enough memory to decode it")

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -115,20 +116,25 @@ class Runner:
         if owned.task.state is not TaskState.RUNNING:  # concluded before, all but the telling
             await self._announce(owned.task)
             return
-        if result is None:  # stopped, and the handler had nothing to say
-            result = Outcome(cancelled=True) if work.stopping is Stopping.CANCELLED else self._now()
-        elif isinstance(result, Exception):
-            result = verdict(owned.task, result, at=self._now())
-        match result:
-            case Outcome():
-                await self._decide(owned, result)
-            case Pause():
-                await owned.write(lambda task: task.paused(result, at=self._now()))
+        match self._settled(work, owned, result):
+            case Outcome() as outcome:
+                await self._decide(owned, outcome)
+            case Pause() as pause:
+                await owned.write(lambda task: task.paused(pause, at=self._now()))
             case not_before:
                 tried = work.stopping is not Stopping.HANDED_OVER
                 await owned.write(lambda task: task.put_back(at=self._now(), not_before=not_before, tried=tried))
                 await self._ring(owned.task)
         await self._announce(owned.task)
+
+    def _settled(
+        self, work: Work[Any], owned: Ownership, result: Outcome | Pause | Exception | None
+    ) -> Outcome | Pause | datetime:
+        if isinstance(result, Exception):
+            return verdict(owned.task, result, at=self._now())
+        if result is None:  # stopped, and the handler had nothing to say
+            return Outcome(cancelled=True) if work.stopping is Stopping.CANCELLED else self._now()
+        return result
 
     async def _decide(self, owned: Ownership, outcome: Outcome) -> None:
         try:

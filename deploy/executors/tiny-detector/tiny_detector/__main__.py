@@ -1,0 +1,56 @@
+"""Run what env.yaml asks for: training, or mining and inference; the exit status says whether all went well."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from tiny_detector.contract import Environment, presumed_monitor_file, read_config, read_environment, read_index
+from tiny_detector.errors import ConfigError, DatasetError, ExecutorError
+from tiny_detector.monitor import Monitor
+
+OUT_OF_MEMORY = 300103
+
+
+def main() -> int:
+    monitor = Monitor(presumed_monitor_file(), task_id="")
+    try:
+        environment = read_environment()
+        monitor = Monitor(environment.monitor_file, task_id=environment.task_id)
+        monitor.running(0)
+        run(environment, read_config(environment.config_file), monitor)
+        monitor.done()
+    except ExecutorError as error:
+        return _failed(monitor, error.code, str(error))
+    except MemoryError:
+        return _failed(monitor, OUT_OF_MEMORY, "out of memory: lower image_size, max_scales or cache_mb")
+    except Exception as error:
+        _failed(monitor, ExecutorError.code, f"{type(error).__name__}: {error}")
+        raise
+    return 0
+
+
+def run(environment: Environment, config: Mapping[str, Any], monitor: Monitor) -> None:
+    """Do all that is asked for; raise ExecutorError."""
+    if not (environment.run_training or environment.run_mining or environment.run_infer):
+        raise ConfigError("env.yaml asks for nothing: set run_training, run_mining or run_infer")
+    # Imported where needed: a run pays only for what it uses.
+    if environment.run_training:
+        from tiny_detector.train import train
+
+        train(environment, config, monitor)
+    if environment.run_mining or environment.run_infer:
+        from tiny_detector.candidates import examine
+
+        examine(environment, config, monitor)
+
+
+def _failed(monitor: Monitor, code: int, message: str) -> int:
+    print(f"error {code}: {message}", file=sys.stderr, flush=True)
+    monitor.failed(code, message)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

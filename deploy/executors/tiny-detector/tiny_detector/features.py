@@ -1,0 +1,55 @@
+"""Cells of gradient directions: what the detector sees of an image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Floats = NDArray[np.float32]
+
+CELL = 4
+DIRECTIONS = 9
+CONTRAST_FLOOR = 150.0  # gradient energy (square root) below which a neighbourhood counts as flat
+CLIP = 0.4
+
+
+def cell_grid(grey: Image.Image, *, pad: int, least: int) -> Floats:
+    """Return cells (rows x columns x DIRECTIONS) of a grey image, its edges repeated by `pad` pixels or up to `least`.
+
+    Each pixel's gradient strength goes to the two nearest of nine unsigned directions, and each cell is divided by
+    the energy of its 3 x 3 neighbours, after Dalal and Triggs, Histograms of Oriented Gradients, 2005.
+    """
+    pixels = np.asarray(grey, np.float32)
+    missing = [max(0, least - side - 2 * pad) for side in pixels.shape]
+    pixels = np.pad(pixels, [(pad, pad + more) for more in missing], mode="edge")
+    cells = _histograms(pixels)
+    return np.minimum(cells / _neighbourhood(cells)[..., None], np.float32(CLIP))
+
+
+def _histograms(pixels: Floats) -> Floats:
+    rows, columns = pixels.shape[0] // CELL, pixels.shape[1] // CELL
+    across, down = _gradients(pixels, rows * CELL, columns * CELL)
+    strength = np.sqrt(across * across + down * down)
+    turn = np.arctan2(down, across) * np.float32(DIRECTIONS / np.pi) + np.float32(DIRECTIONS)
+    lower = turn.astype(np.int32)
+    share = turn - lower
+    cell = (np.arange(rows * CELL) // CELL)[:, None] * columns + (np.arange(columns * CELL) // CELL)[None, :]
+    first, second = cell * DIRECTIONS + lower % DIRECTIONS, cell * DIRECTIONS + (lower + 1) % DIRECTIONS
+    index = np.concatenate([first.ravel(), second.ravel()])
+    weight = np.concatenate([(strength * (1 - share)).ravel(), (strength * share).ravel()])
+    sums = np.bincount(index, weight, rows * columns * DIRECTIONS)
+    return sums.astype(np.float32).reshape(rows, columns, DIRECTIONS)
+
+
+def _gradients(pixels: Floats, height: int, width: int) -> tuple[Floats, Floats]:
+    across, down = np.zeros_like(pixels), np.zeros_like(pixels)
+    across[:, 1:-1] = pixels[:, 2:] - pixels[:, :-2]
+    down[1:-1] = pixels[2:] - pixels[:-2]
+    return across[:height, :width], down[:height, :width]
+
+
+def _neighbourhood(cells: Floats) -> Floats:
+    energy = np.pad((cells * cells).sum(axis=2), 1, mode="edge")
+    rows = energy[:-2] + energy[1:-1] + energy[2:]
+    return np.sqrt(rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] + np.float32(CONTRAST_FLOOR**2))

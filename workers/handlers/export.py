@@ -1,0 +1,187 @@
+"""Export: a version becomes an archive."""
+
+import asyncio
+import zipfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pydantic import JsonValue
+
+from schemas.annotations import ATTRIBUTES, GROUND_TRUTH, LayerName
+from schemas.errors import Invalid, NotFound
+from schemas.outcomes import Outcome, TaskResult
+from schemas.parameters import ExportParameters
+from schemas.projects import ClassList
+from schemas.reports import Finding, Report
+from storage.datasets.content import Content
+from storage.datasets.library import Library
+from storage.datasets.rows import AssetRow
+from storage.ports import Blobs, Database
+from workers.formats.exports import Exporter, Member, exporter
+from workers.formats.listing import base_name, stem_of
+from workers.images import SUFFIXES
+from workers.work import Work
+
+BATCH: Final = 500
+FETCHED_AT_ONCE: Final = 16
+# The first moment that a zip can tell: equal versions make equal archives.
+EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+UNIX: Final = 3
+SMALL_BYTES: Final = 4 << 20
+"""Larger images go through a file, so that few of them fill no memory."""
+PIECE_BYTES: Final = 1 << 20
+
+
+async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs, database: Database) -> Outcome:
+    """Write a version as a zip: ``images/``, the annotations of one layer, and a report of what the format loses.
+
+    Images keep their file names; where two differ only in case or suffix, all but the first get the start of their
+    asset id before it. Images are stored as they are, and coordinates are those of the picture as its file stores it.
+    Equal versions make equal archives.
+    """
+    parameters = work.parameters
+    version = await library.version(work.task.version_of("/source"))
+    content = await library.content(version.digest)
+    _check_layer(content, parameters.layer)
+    classes = parameters.classes or await _project_classes(work.task.project, database)
+    writer = exporter(
+        parameters.format,
+        layer=parameters.layer,
+        classes=classes,
+        closed=bool(parameters.classes),
+        scratch=work.scratch,
+    )
+    archive = work.scratch / "export.zip"
+    await _write(work, content, archive, writer, library=library, blobs=blobs)
+    summary: dict[str, JsonValue] = {
+        "format": parameters.format,
+        "images": content.image_count(),
+        "losses": dict(sorted(writer.losses.items())),
+        "layers_left_out": sorted(content.layers.keys() - {parameters.layer, ATTRIBUTES}),
+    }
+    report = Report(summary=summary, findings=tuple(_findings(writer, parameters.format)))
+    return Outcome(
+        result=TaskResult(archive=await blobs.put_file(archive, media_type="application/zip"), summary=summary),
+        report=await blobs.put(report.model_dump_json().encode(), media_type="application/json"),
+    )
+
+
+class _Archive:
+    """A zip that says nothing of when or where it was made."""
+
+    def __init__(self, path: Path) -> None:
+        self._zip = zipfile.ZipFile(path, "x", zipfile.ZIP_STORED)
+
+    def add(self, member: Member) -> None:
+        info = zipfile.ZipInfo(member.name, EPOCH)
+        info.create_system = UNIX
+        info.external_attr = 0o644 << 16
+        with self._zip.open(info, "w", force_zip64=True) as file:
+            for piece in member.pieces:
+                file.write(piece)
+
+    def add_file(self, name: str, path: Path) -> None:
+        with path.open("rb") as file:
+            self.add(Member(name, iter(lambda: file.read(PIECE_BYTES), b"")))
+
+    def close(self) -> None:
+        self._zip.close()
+
+
+class _FileNames:
+    """Gives each image the name that it has in the archive."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def of(self, row: AssetRow) -> str:
+        name = base_name(row.image.file_name) or row.asset + SUFFIXES.get(row.image.media_type, "")
+        # Annotations are files under the same stem, and some file systems know no upper case.
+        if stem_of(name).lower() in self._taken:
+            name = f"{row.asset[:16]}-{name}"
+        self._taken.add(stem_of(name).lower())
+        return name
+
+
+async def _write(
+    work: Work[ExportParameters], content: Content, path: Path, writer: Exporter, *, library: Library, blobs: Blobs
+) -> None:
+    archive = _Archive(path)
+    names = _FileNames()
+    done, total = 0, content.image_count()
+    narrow = partial(_narrowed, layer=work.parameters.layer, classes=frozenset(work.parameters.classes))
+    layers = [name for name in (work.parameters.layer, ATTRIBUTES) if name in content.layers]
+    try:
+        async for batch in _batches(library.rows(content, layers=layers)):
+            named = [(narrow(row), names.of(row)) for row in batch]
+            await asyncio.to_thread(_annotate, archive, writer, named)
+            if work.parameters.images:
+                await _add_images(archive, named, blobs=blobs, scratch=work.scratch)
+            done += len(batch)
+            work.progress(0.9 * done / max(total, 1), "writing images")
+        await asyncio.to_thread(lambda: [archive.add(member) for member in writer.finish()])
+    finally:
+        await asyncio.to_thread(archive.close)
+
+
+async def _batches(rows: AsyncIterator[AssetRow]) -> AsyncIterator[list[AssetRow]]:
+    batch: list[AssetRow] = []
+    async for row in rows:
+        batch.append(row)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _narrowed(row: AssetRow, *, layer: LayerName, classes: frozenset[str]) -> AssetRow:
+    if not classes or layer not in row.layers:
+        return row
+    kept = tuple(annotation for annotation in row.layers[layer] if annotation.class_name in classes)
+    return row._replace(layers={**row.layers, layer: kept})
+
+
+def _annotate(archive: _Archive, writer: Exporter, named: Sequence[tuple[AssetRow, str]]) -> None:
+    for row, name in named:
+        for member in writer.add(row, file_name=name):
+            archive.add(member)
+
+
+async def _add_images(archive: _Archive, named: Sequence[tuple[AssetRow, str]], *, blobs: Blobs, scratch: Path) -> None:
+    small = [(row, name) for row, name in named if row.image.size <= SMALL_BYTES]
+    for start in range(0, len(small), FETCHED_AT_ONCE):
+        some = small[start : start + FETCHED_AT_ONCE]
+        found = await asyncio.gather(*(blobs.get(f"sha256:{row.asset}") for row, _ in some))
+        members = [Member(f"images/{name}", [data]) for (_, name), data in zip(some, found, strict=True)]
+        await asyncio.to_thread(lambda members=members: [archive.add(member) for member in members])
+    for row, name in named:
+        if row.image.size > SMALL_BYTES:
+            path = scratch / row.asset
+            await blobs.fetch(f"sha256:{row.asset}", path)
+            await asyncio.to_thread(archive.add_file, f"images/{name}", path)
+            await asyncio.to_thread(path.unlink)
+
+
+def _check_layer(content: Content, layer: LayerName) -> None:
+    if layer not in content.layers and layer != GROUND_TRUTH:
+        known = ", ".join(sorted(content.layers)) or "none"
+        message = f"The version has no layer {layer!r}."
+        raise Invalid(message, step=f"Layers that it has: {known}.")
+
+
+async def _project_classes(project: str, database: Database) -> tuple[str, ...]:
+    try:
+        return tuple(entry.name for entry in (await database.documents(ClassList).get(project)).classes)
+    except NotFound:
+        return ()
+
+
+def _findings(writer: Exporter, format: str) -> Iterator[Finding]:
+    for lost, count in sorted(writer.losses.items()):
+        if count:
+            yield Finding(
+                subject=lost, detail=f"The format {format} cannot keep this; it came {count} times.", kind="loss"
+            )

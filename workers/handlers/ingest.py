@@ -1,0 +1,212 @@
+"""Import: files become a version."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from schemas.annotations import ATTRIBUTES
+from schemas.blobs import BlobRef
+from schemas.errors import Invalid, NotFound
+from schemas.outcomes import Outcome, TaskResult, VersionDraft
+from schemas.parameters import ImportParameters
+from schemas.problems import Problem
+from schemas.projects import ClassList
+from storage.datasets.content import Content
+from storage.datasets.library import Library
+from storage.ports import Blobs, Database
+from workers.archives import ArchiveLimits
+from workers.formats.format import Format, Reading
+from workers.formats.listing import list_files
+from workers.formats.registry import detect, format_named
+from workers.image_pool import ImagePool, Job
+from workers.images import Limits
+from workers.importing.assets import Assets, Late
+from workers.importing.classes import ClassResolver
+from workers.importing.findings import Findings
+from workers.importing.segments import Gathered, Segments
+from workers.importing.settings import ImportSettings
+from workers.importing.stream import inspected
+from workers.sources import opened
+from workers.work import Work
+
+
+async def import_files(
+    work: Work[ImportParameters],
+    *,
+    library: Library,
+    blobs: Blobs,
+    database: Database,
+    pool: ImagePool,
+    settings: ImportSettings,
+) -> Outcome:
+    """Make a version out of the files of a folder, archive or upload.
+
+    Each image is decoded once, in a process of its own; the same bytes are one asset, under the first of their names
+    in the order of paths. Everything wrong is in the report, whether the import goes on or fails. The same files give
+    the same digest.
+    """
+    classes = await _classes(work, database)
+    run = _Import(work, classes=classes, library=library, blobs=blobs, pool=pool, settings=settings)
+    limits = ArchiveLimits(settings.archive_bytes, settings.archive_ratio, settings.archive_members)
+    async with opened(
+        work.parameters.source,
+        scratch=work.scratch,
+        roots=settings.import_roots,
+        limits=limits,
+        progress=lambda fraction, phase: work.progress(0.1 * fraction, phase),
+        database=database,
+        blobs=blobs,
+    ) as folder:
+        return await run.of(folder)
+
+
+async def _classes(work: Work[ImportParameters], database: Database) -> ClassResolver:
+    try:
+        known = await database.documents(ClassList).get(work.task.project)
+    except NotFound:
+        known = ClassList(id=work.task.project)
+    return ClassResolver(known.main_names(), policy=work.parameters.unknown_classes)
+
+
+class _Import:
+    """One import under way."""
+
+    def __init__(
+        self,
+        work: Work[ImportParameters],
+        *,
+        classes: ClassResolver,
+        library: Library,
+        blobs: Blobs,
+        pool: ImagePool,
+        settings: ImportSettings,
+    ) -> None:
+        self._work = work
+        self._classes = classes
+        self._library = library
+        self._blobs = blobs
+        self._pool = pool
+        self._settings = settings
+        self._findings = Findings()
+        self._assets = Assets(work.parameters, classes=classes, findings=self._findings)
+        self._segments = Segments(layer=work.parameters.layer, library=library)
+
+    async def of(self, folder: Path) -> Outcome:
+        form, reading = await asyncio.to_thread(self._read, folder)
+        self._findings.add_all(reading.findings)
+        self._assets.fail(tuple(reading.faults))
+        await self._take_all(folder, form, reading)
+        summary = self._summary(form)
+        problem = self._problem(reading)
+        if problem is not None:
+            report = await self._report(summary)
+            return Outcome(problem=Problem.of(problem, status=422), report=report)
+        return await self._outcome(await self._segments.content(), summary)
+
+    def _read(self, folder: Path) -> tuple[Format, Reading]:
+        if self._work.parameters.layer == ATTRIBUTES:
+            message = f"The layer {ATTRIBUTES!r} is for attributes of whole images, which every import fills itself."
+            raise Invalid(message, step="Choose another layer, such as ground_truth.")
+        listing = list_files(folder, roots=self._settings.import_roots)
+        for link in listing.links:
+            self._findings.add(link, "The link leads outside and is not followed.", kind="link")
+        form = format_named(self._work.parameters.format) if self._work.parameters.format else detect(listing)
+        reading = form.read(listing)
+        if reading.total == 0:
+            message = "There is no image to import."
+            raise Invalid(message, step=f"The format {form.name!r} takes {form.looks_for}.")
+        return form, reading
+
+    async def _take_all(self, folder: Path, form: Format, reading: Reading) -> None:
+        limits = Limits(pixels=self._settings.image_pixels, size=self._settings.image_bytes)
+
+        def job(files: tuple[tuple[str, str | None], ...]) -> Job:
+            return Job(folder, form.name, files, limits, images=not self._assets.failing)
+
+        done = 0
+        async for chunk in inspected(iter(reading.records), pool=self._pool, job=job):
+            pairs = zip(chunk.records, chunk.found, strict=True)
+            taken = [asset for record, found in pairs if (asset := self._assets.take(record, found)) is not None]
+            await self._keep(folder, taken)
+            done += len(chunk.records)
+            self._work.progress(0.1 + 0.8 * done / reading.total, "reading images")
+
+    async def _keep(self, folder: Path, taken: Sequence[Gathered | Late]) -> None:
+        new = [asset for asset in taken if isinstance(asset, Gathered)]
+        at_once = asyncio.Semaphore(self._settings.put_at_once)
+
+        async def put(asset: Gathered) -> None:
+            image = asset.image
+            async with at_once:
+                await self._blobs.put_file(
+                    folder / image.file_name, media_type=image.media_type, digest=f"sha256:{image.asset.hex()}"
+                )
+
+        kept = await asyncio.gather(*(put(asset) for asset in new), return_exceptions=True)
+        for error in kept:
+            if error is not None:
+                raise error
+        for asset in taken:
+            if isinstance(asset, Gathered):
+                await self._segments.add(asset)
+            else:
+                self._segments.annotate(asset.image, asset.annotations)
+
+    def _problem(self, reading: Reading) -> Invalid | None:
+        unknown = self._classes.faults()
+        faults = [*self._assets.faults, *unknown]
+        if unknown and not self._assets.faults:
+            message = f"{len(unknown)} classes are unknown to the project."
+            step = "Add them (or aliases) to the project's classes, or import with unknown_classes add or ignore."
+            return Invalid(message, step=step, faults=faults)
+        if faults:
+            message = f"The files have {self._findings.counts['fault'] + len(unknown)} faults; nothing was imported."
+            return Invalid(message, step="Correct the files; the report lists more than the first 100.", faults=faults)
+        if not self._assets.images:
+            message = f"None of the {reading.total} images can be used."
+            return Invalid(message, step="See the report for the reason of each.")
+        return None
+
+    def _summary(self, form: Format) -> dict[str, JsonValue]:
+        counts = self._findings.counts
+        return {
+            "format": form.name,
+            "images": self._assets.images,
+            "annotated": self._assets.annotated,
+            "annotations": self._assets.annotations,
+            "skipped": counts["bad image"],
+            "duplicates": counts["duplicate"],
+            "unknown_classes": {name: unknown.times for name, unknown in sorted(self._classes.unknown.items())[:100]},
+        }
+
+    async def _report(self, summary: dict[str, JsonValue]) -> BlobRef:
+        for name, unknown in sorted(self._classes.unknown.items()):
+            detail = (
+                f"The project has no such class; {unknown.times} annotations have it, the first in {unknown.first}."
+            )
+            self._findings.add(name, detail, kind="unknown class")
+        data = self._findings.report(summary).model_dump_json().encode()
+        return await self._blobs.put(data, media_type="application/json")
+
+    async def _outcome(self, content: Content, summary: dict[str, JsonValue]) -> Outcome:
+        self._work.progress(0.95, "keeping the version")
+        kept = await self._library.keep(content)
+        report = await self._report(summary)
+        parameters = self._work.parameters
+        draft = VersionDraft(
+            dataset=parameters.dataset,
+            tag=parameters.tag,
+            digest=kept.digest,
+            manifest=kept.manifest,
+            message=parameters.message,
+            counts=kept.counts,
+        )
+        return Outcome(
+            records=(draft,),
+            new_classes=self._classes.new_classes(),
+            result=TaskResult(summary=summary),
+            report=report,
+            warnings=tuple(f"{count} x {kind}: see the report." for kind, count in self._findings.counts.items()),
+        )

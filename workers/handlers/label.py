@@ -1,0 +1,130 @@
+"""Label: ask people for annotations, wait for as long as they take, and make a version of their answers."""
+
+import asyncio
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from schemas.annotations import GROUND_TRUTH
+from schemas.blobs import BlobRef
+from schemas.errors import Invalid
+from schemas.events import EventType, Fact, event_id
+from schemas.labeling import ItemState
+from schemas.outcomes import Outcome, Pause, TaskResult
+from schemas.parameters import LabelParameters
+from schemas.reports import Finding, Report
+from storage.datasets.content import Content, LayerContent
+from storage.datasets.inherit import inherited
+from storage.datasets.library import Library
+from storage.datasets.restriction import image_rows_of, restricted
+from storage.datasets.rows import AnnotationRow, ImageRow, to_row
+from storage.datasets.segments import build_segment
+from storage.datasets.selections import all_rows
+from storage.ports import Blobs, Database
+from workers.drafts import version_draft
+from workers.labeling.jobs import answered, is_over, job_id, open_job
+from workers.work import Work
+
+COLLECT = "collect"
+
+
+class Labels(NamedTuple):
+    """The answers of a job: annotations by asset, and the assets that were skipped or never answered."""
+
+    annotations: dict[bytes, tuple[AnnotationRow, ...]]
+    skipped: list[str]
+    unanswered: list[str]
+
+
+async def label(work: Work[LabelParameters], *, library: Library, database: Database, blobs: Blobs) -> Outcome | Pause:
+    """Open a labeling job and wait; once it is closed, return a version of the labeled images alone.
+
+    An image labeled without annotations is in the ground truth as empty; a skipped one is in the report only.
+    """
+    source = await library.version(work.task.version_of("/source"))
+    content = await library.content(source.digest)
+    if work.task.step != COLLECT:
+        await open_job(work, content, library=library, database=database)
+        return _pause(work, EventType.LABELING_REQUESTED)
+    if not await is_over(work.task, database):
+        return _pause(work)
+    labels = await _labels(work, database)
+    if not labels.annotations:
+        raise Invalid(
+            f"No image was labeled: {len(labels.skipped)} were skipped, {len(labels.unanswered)} not answered.",
+            step="Ask for labels again, or label at least one image before the job is closed.",
+        )
+    return await _outcome(work, content, labels, parent=source.id, library=library, blobs=blobs)
+
+
+def _pause(work: Work[LabelParameters], *announced: EventType) -> Pause:
+    job = job_id(work.task.id)
+    facts = tuple(_fact(work, event_type) for event_type in announced)
+    return Pause(step=COLLECT, waiting_for="answers", result=TaskResult(labeling=job), facts=facts)
+
+
+def _fact(work: Work[LabelParameters], event_type: EventType) -> Fact:
+    task, job = work.task, job_id(work.task.id)
+    return Fact(
+        id=event_id(task.id, event_type, job),
+        type=event_type,
+        subject=job,
+        time=work.now(),
+        data={"task": task.id, "project": task.project, "labeling": job},
+    )
+
+
+async def _labels(work: Work[LabelParameters], database: Database) -> Labels:
+    job = job_id(work.task.id)
+    annotations = {
+        bytes.fromhex(item.asset): tuple(
+            to_row(given.model_copy(update={"author": given.author or item.author})) for given in item.annotations
+        )
+        async for item in answered(job, ItemState.LABELED, database)
+    }
+    skipped = [item.asset async for item in answered(job, ItemState.SKIPPED, database)]
+    unanswered = [item.asset async for item in answered(job, ItemState.OPEN, database)]
+    return Labels(annotations, skipped, unanswered)
+
+
+async def _outcome(
+    work: Work[LabelParameters], content: Content, labels: Labels, *, parent: str, library: Library, blobs: Blobs
+) -> Outcome:
+    labeled = await _content(work, content, labels, library=library)
+    kept = await library.keep(labeled)
+    empty = sum(not annotations for annotations in labels.annotations.values())
+    summary: dict[str, JsonValue] = {
+        "labeled": len(labels.annotations),
+        "empty": empty,
+        "skipped": len(labels.skipped),
+        "unanswered": len(labels.unanswered),
+    }
+    return Outcome(
+        records=(version_draft(work.parameters, kept, parents=(parent,)),),
+        result=TaskResult(labeling=job_id(work.task.id), summary=summary),
+        report=await _report(labels, summary, blobs=blobs),
+        facts=(_fact(work, EventType.LABELING_COMPLETED),),
+    )
+
+
+async def _content(work: Work[LabelParameters], source: Content, labels: Labels, *, library: Library) -> Content:
+    images = [ImageRow(asset) for asset in labels.annotations]
+    annotations = list(labels.annotations.values())
+    if work.parameters.base is not None:
+        base = await library.content((await library.version(work.task.version_of("/base"))).digest)
+        annotations = await inherited(images, annotations, base=base, layer=GROUND_TRUTH, library=library)
+    built = await asyncio.to_thread(build_segment, images, annotations, layer=GROUND_TRUTH, described=False)
+    segment = await library.keep_segment(built)
+    labeled = LayerContent({segment: all_rows(len(images))})
+    ids = await library.asset_ids(source, Content(layers={GROUND_TRUTH: labeled}))
+    chosen = restricted(source, image_rows_of(source, labeled.masks, ids=ids), ids=ids)
+    return chosen.with_layer(GROUND_TRUTH, labeled)
+
+
+async def _report(labels: Labels, summary: dict[str, JsonValue], *, blobs: Blobs) -> BlobRef:
+    findings = [
+        Finding(subject=asset, detail="was skipped by its annotator", kind="skipped") for asset in labels.skipped
+    ]
+    findings += [Finding(subject=asset, detail="was never answered", kind="unanswered") for asset in labels.unanswered]
+    report = Report(summary=summary, findings=tuple(findings))
+    return await blobs.put(report.model_dump_json().encode(), media_type="application/json")

@@ -1,0 +1,100 @@
+"""Labeling jobs: made of a version's assets, and read back when they are over."""
+
+import secrets
+from collections.abc import AsyncIterator
+from typing import Final
+
+from schemas.errors import Conflict, Invalid
+from schemas.labeling import ItemState, JobState, LabelingItem, LabelingJob
+from schemas.parameters import LabelParameters
+from schemas.schema import Id, derived_id
+from schemas.tasks import Task
+from storage.datasets.content import Content
+from storage.datasets.library import Library
+from storage.datasets.rows import AssetRow, to_annotation
+from storage.ports import Database, Query
+from workers.work import Work
+
+BATCH: Final = 500
+
+
+def job_id(task: Id) -> Id:
+    """Return the id of the job of a label task: looked for before it is made."""
+    return derived_id("labeling", task)
+
+
+async def is_over(task: Task, database: Database) -> bool:
+    """Tell whether the job that a label task waits for is closed."""
+    job = await database.documents(LabelingJob).get(job_id(task.id))
+    return job.state is JobState.CLOSED
+
+
+async def open_job(work: Work[LabelParameters], content: Content, *, library: Library, database: Database) -> None:
+    """Make the job of a task with an item for each asset; what a former attempt made is left as it is.
+
+    Raises Invalid where there is nothing to label.
+    """
+    items, batch, count = database.documents(LabelingItem), [], 0
+    layers = [] if work.parameters.keep is None else [work.parameters.keep]
+    total = content.image_count()
+    if total == 0:
+        raise Invalid("The source has no images: there is nothing to label.", step="Name a version with images.")
+    async for row in library.rows(content, layers=layers):
+        batch.append(_item(work, row, position=count))
+        count += 1
+        if len(batch) == BATCH or count == total:
+            await items.add_many(batch)  # an item that is there already is of an attempt before
+            work.progress(count / total, "preparing the images")
+            batch.clear()
+    await _add_once(work, database, items=count)
+
+
+async def answered(job: Id, state: ItemState, database: Database) -> AsyncIterator[LabelingItem]:
+    """Yield the items of a job that are in a state, in their order."""
+    items, cursor = database.documents(LabelingItem), None
+    while True:
+        query = Query(equal={"job": job, "state": state})
+        page = await items.list(query, order="position", limit=BATCH, cursor=cursor)
+        for item in page.items:
+            yield item
+        if (cursor := page.next) is None:
+            return
+
+
+async def _add_once(work: Work[LabelParameters], database: Database, *, items: int) -> None:
+    parameters = work.parameters
+    job = LabelingJob(
+        id=job_id(work.task.id),
+        project=work.task.project,
+        task=work.task.id,
+        version=work.task.version_of("/source"),
+        tool=parameters.tool,
+        token=secrets.token_urlsafe(32),
+        classes=parameters.classes,
+        annotation=parameters.annotation,
+        keep=parameters.keep,
+        instructions=parameters.instructions,
+        labelers=parameters.labelers,
+        items=items,
+        created_at=work.now(),
+    )
+    try:
+        await database.documents(LabelingJob).add(job)
+    except Conflict as conflict:
+        if conflict.key != "id":
+            raise
+
+
+def _item(work: Work[LabelParameters], row: AssetRow, *, position: int) -> LabelingItem:
+    job, keep = job_id(work.task.id), work.parameters.keep
+    kept = () if keep is None else row.layers.get(keep, ())
+    return LabelingItem(
+        id=derived_id(job, row.asset),
+        job=job,
+        position=position,
+        asset=row.asset,
+        file_name=row.image.file_name,
+        width=row.image.width,
+        height=row.image.height,
+        suggestions=tuple(to_annotation(annotation) for annotation in kept),
+    )

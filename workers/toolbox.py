@@ -1,0 +1,70 @@
+"""The toolbox: what the handlers work with, and the table of them by type of task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from schemas.executors import Runtime
+from storage.cache import BlobCache
+from storage.datasets.library import Library
+from storage.ports import Blobs, Database
+from workers.executors.runtime import ExecutorRuntime
+from workers.handlers.evaluate import evaluate
+from workers.handlers.exclude import exclude
+from workers.handlers.export import export
+from workers.handlers.filter import keep_matching
+from workers.handlers.fuse import fuse
+from workers.handlers.infer import infer
+from workers.handlers.ingest import import_files
+from workers.handlers.label import label
+from workers.handlers.merge import merge
+from workers.handlers.mine import mine
+from workers.handlers.sample import sample
+from workers.handlers.split import split
+from workers.handlers.train import train
+from workers.image_pool import ImagePool
+from workers.importing.settings import ImportSettings
+from workers.labeling.jobs import is_over
+from workers.runner import Handler
+from workers.sweep import IsOver
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolbox:
+    """The ports that the composition root opened for the handlers."""
+
+    database: Database
+    blobs: Blobs
+    library: Library
+    cache: BlobCache
+    pool: ImagePool
+    runtimes: Mapping[Runtime, ExecutorRuntime]
+    importing: ImportSettings
+
+
+def handlers(tools: Toolbox) -> dict[str, Handler]:
+    """Return the handler of each type of task that this release offers."""
+    library, blobs, database = tools.library, tools.blobs, tools.database
+    running = {"cache": tools.cache, "runtimes": tools.runtimes}
+    return {
+        "import": partial(
+            import_files, library=library, blobs=blobs, database=database, pool=tools.pool, settings=tools.importing
+        ),
+        "merge": partial(merge, library=library, blobs=blobs),
+        "filter": partial(keep_matching, library=library, blobs=blobs, database=database),
+        "sample": partial(sample, library=library),
+        "split": partial(split, library=library),
+        "exclude": partial(exclude, library=library),
+        "fuse": partial(fuse, library=library, blobs=blobs, database=database),
+        "train": partial(train, library=library, blobs=blobs, database=database, **running),
+        "mine": partial(mine, library=library, blobs=blobs, database=database, **running),
+        "infer": partial(infer, library=library, blobs=blobs, database=database, **running),
+        "label": partial(label, library=library, blobs=blobs, database=database),
+        "evaluate": partial(evaluate, library=library, blobs=blobs),
+        "export": partial(export, library=library, blobs=blobs),
+    }
+
+
+def what_is_over(database: Database) -> dict[str, IsOver]:
+    """Return, by type, how to tell whether what a waiting task waits for has come."""
+    return {"label": partial(is_over, database=database)}
