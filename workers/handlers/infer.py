@@ -1,27 +1,27 @@
 """Infer: an executor predicts on every image of a version."""
 
-import asyncio
-
 from pydantic import JsonValue
 
 from schemas.errors import Invalid
 from schemas.executors import Purpose
-from schemas.outcomes import Outcome, TaskResult
+from schemas.outcomes import Outcome
 from schemas.parameters import InferParameters
-from schemas.projects import Project
-from schemas.reports import Finding, Report
+from schemas.reports import Report
 from storage.cache import BlobCache
-from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
-from workers.drafts import Given, given, version_draft
-from workers.executors.candidates import Images, read_found, write_candidates
-from workers.executors.configured import Configured, configured
-from workers.executors.infer_result import Found
-from workers.executors.inputs import write_model
-from workers.executors.models import FoundStage, find_stage
-from workers.executors.prediction_layers import keep_predictions, layer_name, predictions_of
-from workers.executors.runs import PREPARED, Executed, Run, Runtimes, execute, open_run
+from workers.drafts import given, version_of
+from workers.executors.prediction_layers import layer_name
+from workers.executors.predicting import (
+    Tools,
+    executed,
+    predictions,
+    prepared,
+    report_blob,
+    unknown_class_findings,
+    with_predictions,
+)
+from workers.executors.runs import Runtimes
 from workers.work import Work
 
 INFER = frozenset({Purpose.INFER})
@@ -41,35 +41,31 @@ async def infer(
     Predictions of classes that the model does not have are left out, and counted in the report.
     """
     parameters = work.parameters
-    project = await database.documents(Project).get(work.task.project)
+    tools = Tools(library, blobs, database, cache, runtimes)
     source = await given(work.task, "/source", library=library)
-    found = await find_stage(parameters.model, project=project.id, database=database)
-    layer = layer_name(parameters.layer, found)
-    work.progress(0.0, "preparing")
-    run = await open_run(
-        work, parameters, purposes=INFER, object_type=project.object_type, database=database, runtimes=runtimes
-    )
-    models = await write_model(found.model, found.stage.name, run.folder, layout=run.layout, cache=cache)
-    settings = await configured(
-        work,
-        parameters,
-        run,
-        purposes=INFER,
-        classes=found.model.classes,
-        object_type=project.object_type,
-        models=models,
-    )
-    images = await write_candidates(source.content, run, library=library, cache=cache)
-    work.progress(PREPARED, "inferring")
-    executed = await execute(work, run, gpus=parameters.gpus, phase="inferring", blobs=blobs)
-    if executed.error is not None or executed.cancelled:
-        return executed.outcome()
+    ready = await prepared(work, parameters, source.content, model=parameters.model, purposes=INFER, tools=tools)
+    layer = layer_name(parameters.layer, ready.found)
+    ran = await executed(work, ready, gpus=parameters.gpus, phase="inferring", tools=tools)
+    if ran.error is not None or ran.cancelled:
+        return ran.outcome()
     try:
-        predicted = await asyncio.to_thread(read_found, run, images, classes=found.model.classes)
+        found = await predictions(ready)
     except Invalid as error:
-        return executed.outcome(error)
-    kept = await keep_predictions(
-        images, predicted.annotations, layer=layer, predictions=predictions_of(found, settings), library=library
+        return ran.outcome(error)
+    content = await with_predictions(source.content, found, ready, layer=layer, tools=tools)
+    summary: dict[str, JsonValue] = {
+        "layer": layer,
+        "predictions": sum(map(len, found.annotations.values())),
+        "images_with_predictions": sum(map(bool, found.annotations.values())),
+        "predictions_of_unknown_classes": dict(sorted(found.unknown_classes.items())),
+    }
+    outcome = await version_of(
+        parameters,
+        content,
+        parents=[source.version],
+        library=library,
+        summary=summary,
+        warnings=(*ready.warnings, *ran.warnings),
     )
-    content = source.content.with_layer(layer, kept)
-    raise NotImplementedError
+    report = Report(summary=outcome.result.summary, findings=tuple(unknown_class_findings(found)))
+    return outcome.model_copy(update={"log": ran.log, **await report_blob(report, tools=tools)})

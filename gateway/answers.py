@@ -1,0 +1,99 @@
+"""Answers: what annotators say of the items of a labeling job, checked and kept."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+from gateway.geometry import faults_of
+from gateway.problems import Refused, gathered
+from schemas.annotations import Annotation
+from schemas.errors import Conflict, Fault
+from schemas.labeling import Answer, Answers, ItemState, JobState, JobStatus, LabelingItem, LabelingJob
+from schemas.schema import AssetId
+from storage.ports import Database, Documents, Query
+
+ATTEMPTS: Final = 20
+ITEMS_AT_ONCE: Final = 1_000
+
+
+async def keep_answers(
+    answers: Answers, job: LabelingJob, *, names: Mapping[str, str], author: str, at: datetime, database: Database
+) -> None:
+    """Keep answers in the items of an open job; the last one for an asset counts, a repeated one changes nothing.
+
+    ``names`` has the main name of every class and alias. Raises Invalid with everything that is wrong,
+    before anything is kept; Refused (409) if the job is closed.
+    """
+    if job.state is JobState.CLOSED:
+        detail = "The labeling job is closed; its answers are being made into a version."
+        raise Refused(HTTPStatus.CONFLICT, detail, step="Ask for a new label task.")
+    documents = database.documents(LabelingItem)
+    wanted = {answer.asset: answer for answer in answers.answers}
+    items = await _items(documents, job, wanted)
+    # Some thousands of polygons are more than an event loop should check.
+    faults = await asyncio.to_thread(lambda: list(_faults(answers, job, items, names)))
+    gathered(faults, "Some answers cannot be kept; none was.", step="Correct what is named, and send them again.")
+    for _ in range(ATTEMPTS):
+        pairs = [(_answered(was, wanted[asset], names, author, at), was) for asset, was in items.items()]
+        kept = await documents.replace_many([(item, was) for item, was in pairs if item is not was])
+        if not any(kept):
+            return
+        items = await _items(documents, job, wanted)
+    raise Conflict("labeling job", job.id, key="generation", step="Send the answers again.")
+
+
+async def status_of(job: LabelingJob, database: Database) -> JobStatus:
+    """Return a job and how many of its items are in each state."""
+    items = database.documents(LabelingItem)
+    open_, labeled, skipped = [await items.count(Query(equal={"job": job.id, "state": state})) for state in ItemState]
+    return JobStatus(job=job, open=open_, labeled=labeled, skipped=skipped)
+
+
+async def _items(
+    documents: Documents[LabelingItem], job: LabelingJob, wanted: Mapping[AssetId, Answer]
+) -> dict[AssetId, LabelingItem]:
+    page = await documents.list(Query(equal={"job": job.id, "asset": list(wanted)}), limit=ITEMS_AT_ONCE)
+    return {item.asset: item for item in page.items}
+
+
+def _faults(
+    answers: Answers, job: LabelingJob, items: Mapping[AssetId, LabelingItem], names: Mapping[str, str]
+) -> Iterator[Fault]:
+    for position, answer in enumerate(answers.answers):
+        pointer = f"/answers/{position}"
+        item = items.get(answer.asset)
+        if item is None:
+            yield Fault("The job has no such asset.", f"{pointer}/asset")
+            continue
+        if answer.state is ItemState.SKIPPED and answer.annotations:
+            yield Fault("An asset that is skipped has no annotations.", f"{pointer}/annotations")
+        for number, annotation in enumerate(answer.annotations):
+            where = f"{pointer}/annotations/{number}"
+            yield from _class_faults(annotation, job, names, where)
+            yield from faults_of(annotation, wanted=job.annotation, width=item.width, height=item.height, where=where)
+
+
+def _class_faults(annotation: Annotation, job: LabelingJob, names: Mapping[str, str], where: str) -> Iterator[Fault]:
+    name = annotation.class_name
+    if name is None:
+        yield Fault("An annotation needs a class.", f"{where}/class")
+    elif names.get(name, name) not in job.classes:
+        yield Fault(f"The job has no class {name!r}. It has: {', '.join(job.classes[:20])}.", f"{where}/class")
+
+
+def _answered(item: LabelingItem, answer: Answer, names: Mapping[str, str], author: str, at: datetime) -> LabelingItem:
+    author = answer.author or author
+    annotations = tuple(
+        annotation.model_copy(
+            update={
+                "class_name": names.get(annotation.class_name or "", annotation.class_name),
+                "author": annotation.author or author,
+            }
+        )
+        for annotation in answer.annotations
+    )
+    if (item.state, item.annotations, item.author) == (answer.state, annotations, author):
+        return item
+    return item.successor(state=answer.state, annotations=annotations, author=author, answered_at=at)

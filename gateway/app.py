@@ -1,0 +1,81 @@
+"""The application: services, routes and what every request goes through."""
+
+from collections import Counter
+from importlib.metadata import version
+from typing import Final
+
+from aiohttp import web
+
+from gateway.auth import KEYS, Keys, auth
+from gateway.errands import errands
+from gateway.idempotency import idempotency
+from gateway.logs import ANSWERS, logs, tell_request_id
+from gateway.openapi import DOCUMENT, document
+from gateway.operations import OPERATIONS, Operation
+from gateway.problems import problems
+from gateway.rates import BUCKETS, Buckets, rates
+from gateway.routes import (
+    assets,
+    classes,
+    datasets,
+    evaluations,
+    events,
+    executors,
+    labeling,
+    models,
+    projects,
+    service,
+    tasks,
+    uploads,
+    versions,
+)
+from gateway.services import SERVICES, Services
+from gateway.thumbnails import THUMBNAILS, Thumbnails
+
+RESOURCES: Final = (
+    projects,
+    classes,
+    tasks,
+    datasets,
+    versions,
+    assets,
+    uploads,
+    models,
+    evaluations,
+    executors,
+    events,
+    labeling,
+    service,
+)
+
+
+def operations() -> tuple[Operation, ...]:
+    """Return everything that the gateway can be asked."""
+    return tuple(operation for resource in RESOURCES for operation in resource.routes.operations)
+
+
+def build_app(services: Services) -> web.Application:
+    """Return the gateway on some services; they stay the caller's to close."""
+    app = web.Application(
+        # From the outside in: every answer is logged, every error becomes a problem, and only then is anything asked.
+        middlewares=[logs, problems, auth, rates, idempotency],
+        client_max_size=services.settings.body_limit_bytes,
+    )
+    offered = operations()
+    app[SERVICES] = services
+    app[KEYS] = Keys(services)
+    app[BUCKETS] = Buckets(services.settings)
+    app[THUMBNAILS] = Thumbnails(services.blobs, services.settings)
+    app[ANSWERS] = Counter()
+    app[OPERATIONS] = {(operation.method, operation.path): operation for operation in offered}
+    app[DOCUMENT] = (
+        document(offered, version=version("ymir")).model_dump_json(by_alias=True, exclude_none=True).encode()
+    )
+    app.cleanup_ctx.append(errands)
+    app.on_response_prepare.append(tell_request_id)
+    for operation in offered:
+        if operation.method == "GET":
+            app.router.add_get(operation.path, operation.handler)
+        else:
+            app.router.add_route(operation.method, operation.path, operation.handler)
+    return app

@@ -1,0 +1,70 @@
+"""Errands: what is done beside a request and must neither delay nor fail it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from gateway.services import SERVICES, Services
+from schemas.errors import YmirError
+from schemas.tasks import Task
+
+AT_MOST: Final = 1_000
+
+log = structlog.get_logger(__name__)
+
+
+class Errands:
+    """Rings for tasks and tells of what happened to them; what is lost here is found by the sweep."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._running: set[asyncio.Task[None]] = set()
+
+    def ring(self, task: Task) -> None:
+        """Tell the workers of a task that may run, and everybody of what happened to it."""
+        self._run(task, self._ring)
+
+    def announce(self, task: Task) -> None:
+        """Tell everybody of what happened to a task."""
+        self._run(task, self._announce)
+
+    async def finish(self) -> None:
+        """Wait for the errands that are under way."""
+        await asyncio.gather(*self._running)
+
+    def _run(self, task: Task, errand: Callable[[Task], Awaitable[None]]) -> None:
+        if len(self._running) >= AT_MOST:
+            log.warning("too many errands: left to the sweep", task=task.id)
+            return
+        running = asyncio.ensure_future(self._bounded(task, errand))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+
+    async def _bounded(self, task: Task, errand: Callable[[Task], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(self._services.settings.errand_seconds):
+                await errand(task)
+        except (YmirError, TimeoutError) as error:
+            log.warning("an errand was left to the sweep", task=task.id, error=str(error) or "it took too long")
+        except Exception:
+            log.exception("an errand failed", task=task.id)
+
+    async def _ring(self, task: Task) -> None:
+        await self._services.bus.ring(task.doorbell())
+        await self._announce(task)
+
+    async def _announce(self, task: Task) -> None:
+        await self._services.announce(task)
+
+
+ERRANDS: Final = web.AppKey("errands", Errands)
+
+
+async def errands(app: web.Application) -> AsyncIterator[None]:
+    """Let an application end only when its errands have."""
+    app[ERRANDS] = Errands(app[SERVICES])
+    yield
+    await app[ERRANDS].finish()

@@ -1,0 +1,66 @@
+"""Finding what an address names: a project, a dataset, a version, a task."""
+
+from typing import Final
+
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.services import SERVICES
+from schemas.datasets import Dataset, Version
+from schemas.errors import NotFound
+from schemas.projects import Project
+from schemas.refs import Ref
+from schemas.tasks import Task
+from storage.datasets.refs import resolve
+from storage.ports import Database, Query
+
+REF: Final[TypeAdapter[str]] = TypeAdapter(Ref)
+
+
+async def project_of(request: web.Request, *, hidden: bool = False) -> Project:
+    """Return the project that an address names; with ``hidden``, also one that was removed. Raises NotFound."""
+    return await project_named(request.app[SERVICES].database, request.match_info["project"], hidden=hidden)
+
+
+async def project_named(database: Database, name: str, *, hidden: bool = False) -> Project:
+    """Return the project of a name; raise NotFound."""
+    page = await database.documents(Project).list(Query(equal={"name": name}), limit=1)
+    if not page.items or (page.items[0].removed_at and not hidden):
+        raise NotFound("project", name, step="GET /v1/projects lists those there are.")
+    return page.items[0]
+
+
+async def dataset_of(request: web.Request, *, hidden: bool = False) -> Dataset:
+    """Return the dataset that an address names; with ``hidden``, also one that was removed. Raises NotFound."""
+    project = await project_of(request)
+    name = request.match_info["name"]
+    query = Query(equal={"project": project.id, "name": name})
+    page = await request.app[SERVICES].database.documents(Dataset).list(query, limit=1)
+    if not page.items or (page.items[0].removed_at and not hidden):
+        step = f"GET /v1/projects/{project.name}/datasets lists those there are."
+        raise NotFound("dataset", name, step=step)
+    return page.items[0]
+
+
+async def version_of(request: web.Request) -> Version:
+    """Return the version that an address names by its number or a tag; raise NotFound."""
+    project = await project_of(request)
+    ref = f"{request.match_info['name']}@{request.match_info['ref']}"
+    try:
+        return await resolve(REF.validate_python(ref), project.id, request.app[SERVICES].database)
+    except ValidationError as error:
+        raise NotFound("version", ref, step="Name a version by its number or a tag.") from error
+
+
+async def numbered_version(request: web.Request, dataset: Dataset, number: int) -> Version:
+    """Return the version of a number, even one that was removed; raise NotFound."""
+    query = Query(equal={"dataset": dataset.id, "number": number})
+    page = await request.app[SERVICES].database.documents(Version).list(query, limit=1)
+    if not page.items:
+        raise NotFound("version", f"{dataset.name}@{number}", step="Name one of the versions that are listed.")
+    return page.items[0]
+
+
+async def task_of(request: web.Request) -> Task:
+    """Return the task that an address names; raise NotFound."""
+    return await request.app[SERVICES].database.documents(Task).get(request.match_info["id"])

@@ -1,0 +1,111 @@
+"""What a task names beside versions: paths, uploads, other projects, executors, models, evaluations."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.finding import project_named
+from gateway.services import Services
+from gateway.sources import path_faults
+from schemas.errors import Fault, Invalid, NotFound, YmirError
+from schemas.evaluations import Evaluation
+from schemas.executors import Executor, Purpose
+from schemas.models import Model
+from schemas.parameters import (
+    CopyParameters,
+    FilterParameters,
+    ImportModelParameters,
+    ImportParameters,
+    ImportSource,
+    InferParameters,
+    Marked,
+    MineParameters,
+    ModelStage,
+    Parameters,
+    TrainParameters,
+    UsesExecutor,
+)
+from schemas.projects import Project
+from schemas.schema import Id
+from schemas.uploads import Upload
+from storage.datasets.refs import resolve
+from storage.ports import Query
+
+PURPOSE_OF: Final[Mapping[type[Parameters], Purpose]] = {
+    TrainParameters: Purpose.TRAINING,
+    MineParameters: Purpose.MINING,
+    InferParameters: Purpose.INFER,
+}
+
+
+async def named_faults(parameters: Parameters, project: Project, services: Services) -> list[Fault]:
+    """Return a fault for everything that some parameters name and that does not exist, or cannot be used."""
+    faults: list[Fault] = []
+    if isinstance(parameters, ImportParameters | ImportModelParameters):
+        faults += await _source_faults(parameters.source, services)
+    if isinstance(parameters, CopyParameters):
+        faults += await _foreign_faults(parameters.project, parameters.ref, "", services)
+    if isinstance(parameters, UsesExecutor):
+        faults += await _executor_faults(parameters, services)
+    if isinstance(parameters, MineParameters | InferParameters):
+        faults += await _model_faults(parameters.model, "/model", project.id, services)
+    if isinstance(parameters, TrainParameters) and parameters.pretrained is not None:
+        faults += await _model_faults(parameters.pretrained, "/pretrained", project.id, services)
+    if isinstance(parameters, FilterParameters) and parameters.marked is not None:
+        faults += await _evaluation_faults(parameters.marked, project.id, services)
+    return faults
+
+
+def fault_of(error: YmirError, pointer: str) -> Fault:
+    """Return an error as one of several faults."""
+    return Fault(f"{error.detail} {error.step}".strip(), pointer)
+
+
+async def _source_faults(source: ImportSource, services: Services) -> list[Fault]:
+    if source.path is not None:
+        return await path_faults(source.path, services.settings.import_roots)
+    if source.upload is not None and not await services.database.documents(Upload).get_many([source.upload]):
+        return [Fault("There is no such upload, or it was removed after a while.", "/source/upload")]
+    if source.project is not None and source.ref is not None:
+        return await _foreign_faults(source.project, source.ref, "/source", services)
+    return []
+
+
+async def _foreign_faults(project: str, ref: str, pointer: str, services: Services) -> list[Fault]:
+    try:
+        owner = await project_named(services.database, project)
+    except NotFound as error:
+        return [fault_of(error, f"{pointer}/project")]
+    try:
+        await resolve(ref, owner.id, services.database)
+    except (NotFound, Invalid) as error:
+        return [fault_of(error, f"{pointer}/ref")]
+    return []
+
+
+async def _executor_faults(parameters: UsesExecutor, services: Services) -> list[Fault]:
+    page = await services.database.documents(Executor).list(Query(equal={"name": parameters.executor}), limit=1)
+    if not page.items:
+        known = await services.database.documents(Executor).list(order="name", limit=20)
+        names = ", ".join(executor.name for executor in known.items)
+        return [Fault(f"No executor of that name is registered. Registered: {names or 'none'}.", "/executor")]
+    purpose = PURPOSE_OF.get(type(parameters))
+    if purpose is not None and purpose not in page.items[0].templates:
+        return [Fault(f"This executor has no template for {purpose}.", "/executor")]
+    return []
+
+
+async def _model_faults(wanted: ModelStage, pointer: str, project: Id, services: Services) -> list[Fault]:
+    models = await services.database.documents(Model).get_many([wanted.id])
+    if not models or models[0].project != project or models[0].removed_at is not None:
+        return [Fault("There is no such model in this project.", f"{pointer}/id")]
+    if models[0].stage(wanted.stage) is None:
+        stages = ", ".join(stage.name for stage in models[0].stages)
+        return [Fault(f"The model has no such stage. It has: {stages}.", f"{pointer}/stage")]
+    return []
+
+
+async def _evaluation_faults(wanted: Marked, project: Id, services: Services) -> list[Fault]:
+    found = await services.database.documents(Evaluation).get_many([wanted.evaluation])
+    if found and found[0].project == project:
+        return []
+    return [Fault("There is no such evaluation in this project.", "/marked/evaluation")]

@@ -1,0 +1,154 @@
+"""The OpenAPI 3.1 document: what the routes tell of themselves, and the schemas."""
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+from openapi_pydantic import OpenAPI
+from pydantic import BaseModel, JsonValue, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+from gateway.operations import JSON, Operation
+from gateway.problems import MEDIA_TYPE
+from schemas.problems import Problem
+
+DOCUMENT: Final = web.AppKey("openapi", bytes)
+
+REF: Final = "#/components/schemas/{model}"
+SECURITY: Final = "key"
+PROBLEM: Final = "problem"
+PATH_PARAMETER: Final = re.compile(r"{(\w+)}")
+
+Json = dict[str, Any]
+Form = tuple[str, JsonSchemaMode]
+
+
+def document(operations: Sequence[Operation], *, version: str) -> OpenAPI:
+    """Return the description of all operations, checked."""
+    forms, definitions = _schemas(operations)
+    paths: dict[str, Json] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, forms)
+    return OpenAPI.model_validate(
+        {
+            "openapi": "3.1.1",
+            "info": {
+                "title": "YMIR",
+                "version": version,
+                "description": "Versioned image datasets, and the tasks that make, label and learn from them.",
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "paths": paths,
+            "security": [{SECURITY: []}],
+            "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
+            "components": {
+                "schemas": definitions,
+                "responses": {PROBLEM: _problem()},
+                "securitySchemes": {SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key."}},
+            },
+        }
+    )
+
+
+def _schemas(operations: Sequence[Operation]) -> tuple[dict[Form, Json], Json]:
+    """Return the schema of each form that is read or answered, and the definitions that they share."""
+    wanted: dict[Form, TypeAdapter[Any]] = {(repr(Problem), "serialization"): TypeAdapter(Problem)}
+    for operation in operations:
+        if operation.body is not None:
+            wanted[repr(operation.body), "validation"] = _adapter(operation.body)
+        if operation.answer is not None:
+            wanted[repr(operation.answer), "serialization"] = _adapter(operation.answer)
+    inputs = [(name, mode, adapter) for (name, mode), adapter in wanted.items()]
+    schemas, shared = TypeAdapter.json_schemas(inputs, ref_template=REF)
+    return {(str(name), mode): schema for (name, mode), schema in schemas.items()}, shared.get("$defs", {})
+
+
+def _adapter(form: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a model, a page of one, or an adapter
+    return form if isinstance(form, TypeAdapter) else TypeAdapter(form)
+
+
+def _operation(operation: Operation, forms: dict[Form, Json]) -> Json:
+    told = inspect.getdoc(operation.handler) or ""
+    described: Json = {
+        "operationId": getattr(operation.handler, "__name__", operation.path),
+        "tags": [operation.tag],
+        "summary": told.splitlines()[0].rstrip(".") if told else operation.path,
+        "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)],
+        "responses": _responses(operation, forms),
+    }
+    if operation.public:
+        described["security"] = []
+    if operation.body is not None:
+        schema = forms[repr(operation.body), "validation"]
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    elif operation.consumes != JSON:
+        binary = {"type": "string", "format": "binary"}
+        described["requestBody"] = {"required": True, "content": {operation.consumes: {"schema": binary}}}
+    return described
+
+
+def _path_parameters(operation: Operation) -> Iterator[Json]:
+    for name in PATH_PARAMETER.findall(operation.path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _query_parameters(operation: Operation) -> Iterator[Json]:
+    if operation.query is None:
+        return
+    schema = _inlined(operation.query)
+    for name, field in schema.get("properties", {}).items():
+        told = field.pop("description", "")
+        given: Json = {"name": name, "in": "query", "required": False, "schema": field}
+        yield {**given, "description": told} if told else given
+
+
+def _inlined(model: type[BaseModel]) -> Json:
+    """Return the schema of query parameters with its enumerations in place."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def inlined(value: Any) -> Any:  # noqa: ANN401 - it descends into any JSON
+        if isinstance(value, dict):
+            if "$ref" in value:
+                return definitions[value["$ref"].rpartition("/")[2]]
+            return {key: inlined(inner) for key, inner in value.items()}
+        return [inlined(inner) for inner in value] if isinstance(value, list) else value
+
+    result: Json = inlined(schema)
+    return result
+
+
+def _headers(operation: Operation) -> Iterable[Json]:
+    text = {"type": "string"}
+    if operation.method == "POST" and not operation.public:
+        yield {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "The same key and body have the same answer, and no second effect.",
+            "schema": {**text, "minLength": 1, "maxLength": 255},
+        }
+    if operation.method == "PATCH":
+        told = "The ETag of what was read: refused with 412 if it was changed since."
+        yield {"name": "If-Match", "in": "header", "description": told, "schema": text}
+
+
+def _responses(operation: Operation, forms: dict[Form, Json]) -> Json:
+    answer: Json = {"description": "What was asked for."}
+    if operation.answer is not None:
+        answer["content"] = {JSON: {"schema": forms[repr(operation.answer), "serialization"]}}
+    elif operation.status != HTTPStatus.NO_CONTENT:
+        answer["content"] = {operation.media_type: {}}
+    if operation.created:
+        text = {"type": "string"}
+        answer["headers"] = {"Location": {"description": "Where it is.", "schema": text}}
+    return {str(operation.status): answer, "default": {"$ref": f"#/components/responses/{PROBLEM}"}}
+
+
+def _problem() -> dict[str, JsonValue]:
+    return {
+        "description": "Anything else is a problem (RFC 9457).",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(model=Problem.__name__)}}},
+    }

@@ -1,0 +1,67 @@
+"""Replies: checked values become answers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from gateway.problems import Refused
+from schemas.errors import Conflict
+from schemas.schema import Document
+from storage.ports import Documents
+
+D = TypeVar("D", bound=Document)
+
+ATTEMPTS: Final = 20
+
+
+def reply(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return an answer of JSON; that of a document has its generation as ETag."""
+    told = dict(headers or {})
+    if isinstance(model, Document):
+        told.setdefault("ETag", etag_of(model))
+    body = model.model_dump_json().encode()
+    return web.Response(body=body, status=status, content_type="application/json", headers=told)
+
+
+def nothing() -> web.Response:
+    """Return the answer to what was removed."""
+    return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+def etag_of(document: Document) -> str:
+    """Return the ETag of a document."""
+    return f'"{document.generation}"'
+
+
+async def changed(
+    request: web.Request, documents: Documents[D], read: Callable[[], Awaitable[D]], change: Callable[[D], D]
+) -> D:
+    """Keep the successor of a document and return it; a change in between is met by reading again.
+
+    Raises Refused (412) if the request has an ``If-Match`` that is not the document's ETag.
+    """
+    for _ in range(ATTEMPTS):
+        was = await read()
+        _check_match(request, was)
+        document = change(was)
+        if document == was:
+            return was
+        try:
+            await documents.replace(document, was=was)
+        except Conflict as conflict:
+            if conflict.key != "generation":
+                raise
+            continue
+        return document
+    raise Conflict(type(was).KIND, was.id, key="generation", step="Try again.")
+
+
+def _check_match(request: web.Request, document: Document) -> None:
+    wanted = request.if_match
+    if wanted is None or any(etag.value == "*" or f'"{etag.value}"' == etag_of(document) for etag in wanted):
+        return
+    detail = f"The {document.KIND} was changed since you read it: its ETag is {etag_of(document)}."
+    raise Refused(HTTPStatus.PRECONDITION_FAILED, detail, step="Read it again, then decide.")

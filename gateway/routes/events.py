@@ -1,0 +1,45 @@
+"""Events: what happened, in the order of the log."""
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from aiohttp import web
+from pydantic import Field
+
+from gateway.finding import project_named
+from gateway.operations import Routes
+from gateway.problems import Refused
+from gateway.reading import PageQuery, page_size, read_query
+from gateway.replies import reply
+from gateway.services import SERVICES
+from schemas.events import EventType, LoggedEvent
+from schemas.pages import Page
+
+routes: Final = Routes("events")
+
+
+class EventQuery(PageQuery):
+    """Which events are listed."""
+
+    after: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    """The position after which the list begins; ``cursor`` is another word for it."""
+    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,15}$")] | None = None
+    type: tuple[EventType, ...] = ()
+    project: tuple[str, ...] = ()
+
+
+@routes.get("/v1/events", query=EventQuery, answer=Page[LoggedEvent])
+async def list_events(request: web.Request) -> web.Response:
+    """List events after a position; the last one's position is where to go on, also when there is no next page."""
+    query = read_query(request, EventQuery)
+    services = request.app[SERVICES]
+    after = query.after if query.cursor is None else int(query.cursor)
+    oldest = await services.event_log.oldest()
+    # Everything up to the position before the oldest was read by whoever asks for what comes after it.
+    if after is not None and oldest is not None and after + 1 < oldest:
+        detail = f"Events after {after} are no longer kept; the oldest is at position {oldest}."
+        step = f"Go on with after={oldest - 1}, and read again what you may have missed."
+        raise Refused(HTTPStatus.GONE, detail, step=step, pointer="?after")
+    projects = [(await project_named(services.database, name, hidden=True)).id for name in query.project]
+    limit = page_size(request, query)
+    return reply(await services.event_log.after(after or 0, types=query.type, projects=projects or None, limit=limit))

@@ -1,0 +1,85 @@
+"""Projects: the namespaces of everything else."""
+
+from typing import Final
+
+from aiohttp import web
+
+from gateway.finding import project_of
+from gateway.idempotency import identity_of
+from gateway.operations import Routes
+from gateway.reading import PageQuery, page_size, read, read_query
+from gateway.replies import changed, nothing, reply
+from gateway.services import SERVICES
+from schemas.errors import Conflict
+from schemas.pages import Page
+from schemas.projects import ClassEntry, ClassList, Project, ProjectChange, ProjectSubmission
+from storage.ports import Query
+
+routes: Final = Routes("projects")
+
+
+class ProjectQuery(PageQuery):
+    """Which projects are listed."""
+
+    removed: bool = False
+    """Those that were removed, instead of those that are there."""
+
+
+@routes.get("/v1/projects", query=ProjectQuery, answer=Page[Project])
+async def list_projects(request: web.Request) -> web.Response:
+    """List projects by name."""
+    query = read_query(request, ProjectQuery)
+    wanted = Query(at_least={"removed_at": ""}) if query.removed else Query(equal={"removed_at": None})
+    documents = request.app[SERVICES].database.documents(Project)
+    return reply(await documents.list(wanted, order="name", limit=page_size(request, query), cursor=query.cursor))
+
+
+@routes.post("/v1/projects", body=ProjectSubmission, answer=Project, status=201, created=True)
+async def create_project(request: web.Request) -> web.Response:
+    """Make a project."""
+    submission = await read(request, ProjectSubmission)
+    services = request.app[SERVICES]
+    given = submission.model_dump(exclude={"classes"})
+    project = Project(id=identity_of(request), created_at=services.clock(), **given)
+    entries = tuple(ClassEntry(name=name) for name in dict.fromkeys(submission.classes))
+    classes = ClassList(id=project.id).with_entries(entries)
+    # The classes first: they are found through the project only.
+    await services.database.documents(ClassList).add(classes.model_copy(update={"generation": 0}))
+    try:
+        await services.database.documents(Project).add(project)
+    except Conflict as conflict:
+        await services.database.documents(ClassList).remove(project.id)
+        step = "Choose another name; one of a removed project is taken until that is shown again."
+        raise Conflict("project", project.name, key=conflict.key, step=step) from conflict
+    return reply(project, status=201, headers={"Location": f"/v1/projects/{project.name}"})
+
+
+@routes.get("/v1/projects/{project}", answer=Project)
+async def show_project(request: web.Request) -> web.Response:
+    """Show a project."""
+    return reply(await project_of(request))
+
+
+@routes.patch("/v1/projects/{project}", body=ProjectChange, answer=Project)
+async def change_project(request: web.Request) -> web.Response:
+    """Change a project."""
+    change = await read(request, ProjectChange)
+    wanted = {name: getattr(change, name) for name in change.model_fields_set if getattr(change, name) is not None}
+    documents = request.app[SERVICES].database.documents(Project)
+
+    def apply(project: Project) -> Project:
+        return project.successor(**wanted) if wanted else project
+
+    return reply(await changed(request, documents, lambda: project_of(request), apply))
+
+
+@routes.delete("/v1/projects/{project}")
+async def hide_project(request: web.Request) -> web.Response:
+    """Hide a project and all that is in it."""
+    services = request.app[SERVICES]
+    documents = services.database.documents(Project)
+    removed_at = services.clock()
+    await changed(
+        request, documents, lambda: project_of(request), lambda project: project.successor(removed_at=removed_at)
+    )
+    return nothing()

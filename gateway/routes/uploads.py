@@ -1,0 +1,100 @@
+"""Uploads: files sent ahead of the task that uses them."""
+
+import asyncio
+import hashlib
+import tempfile
+from http import HTTPStatus
+from pathlib import Path
+from typing import IO, Final
+
+from aiohttp import web
+
+from gateway.operations import Routes
+from gateway.problems import Refused
+from gateway.replies import reply
+from gateway.services import CALLER, SERVICES
+from schemas.blobs import BlobRef
+from schemas.errors import Conflict, Fault, Invalid, Unavailable
+from schemas.schema import derived_id
+from schemas.uploads import Upload
+
+routes: Final = Routes("uploads")
+
+PIECE_BYTES: Final = 2**20
+NAME_LETTERS: Final = 255
+BINARY: Final = "application/octet-stream"
+
+
+@routes.put("/v1/uploads/{name}", consumes=BINARY, answer=Upload, status=201, created=True)
+async def send_upload(request: web.Request) -> web.Response:
+    """Send a file; name its id in the source of an import. The same file under the same name is the same upload."""
+    name = _file_name(request)
+    settings = request.app[SERVICES].settings
+    if (request.content_length or 0) > settings.upload_limit_bytes:
+        raise _too_large(settings.upload_limit_bytes)
+    # What is spooled goes when this ends, however it ends: an upload is complete or not there.
+    with tempfile.TemporaryDirectory(prefix="ymir-upload-", dir=settings.spool) as folder:
+        path = Path(folder) / "upload"
+        digest = await _spool(request, path, settings.upload_limit_bytes)
+        media_type = request.content_type
+        blob = await request.app[SERVICES].blobs.put_file(path, media_type=media_type, digest=digest)
+    upload = await _keep(request, name, blob)
+    return reply(upload, status=201, headers={"Location": f"/v1/uploads/{upload.id}"})
+
+
+@routes.get("/v1/uploads/{name}", answer=Upload)
+async def show_upload(request: web.Request) -> web.Response:
+    """Show an upload by its id."""
+    return reply(await request.app[SERVICES].database.documents(Upload).get(request.match_info["name"]))
+
+
+async def _spool(request: web.Request, path: Path, limit: int) -> str:
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        with await asyncio.to_thread(path.open, "wb") as file:
+            async for piece in request.content.iter_chunked(PIECE_BYTES):
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit)
+                await asyncio.to_thread(_write, file, digest, piece)
+    except OSError as error:
+        if isinstance(error, ConnectionError):
+            raise
+        raise Unavailable(f"The upload could not be kept: {error.strerror}.", step="Free disk space.") from error
+    if not size:
+        raise Invalid("The upload is empty.", step="Send the bytes of the file as the body.")
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _write(file: IO[bytes], digest: "hashlib._Hash", piece: bytes) -> None:
+    file.write(piece)
+    digest.update(piece)
+
+
+async def _keep(request: web.Request, name: str, blob: BlobRef) -> Upload:
+    services = request.app[SERVICES]
+    caller = request[CALLER]
+    uploads = services.database.documents(Upload)
+    identity = derived_id("upload", caller.id, name, blob.digest)
+    upload = Upload(id=identity, name=name, blob=blob, created_by=caller.name, created_at=services.clock())
+    try:
+        await uploads.add(upload)
+    except Conflict:
+        known = await uploads.get(identity)
+        upload = known.successor(created_at=upload.created_at)
+        await uploads.replace(upload, was=known)
+    return upload
+
+
+def _file_name(request: web.Request) -> str:
+    name = request.match_info["name"]
+    if len(name) > NAME_LETTERS or not name.isprintable() or "/" in name or "\\" in name or name in {".", ".."}:
+        fault = Fault("A name has at most 255 visible characters and no slash.", "name")
+        raise Invalid("The upload's name is not one of a file.", step="Choose another name.", faults=[fault])
+    return name
+
+
+def _too_large(limit: int) -> Refused:
+    detail = f"An upload has at most {limit} bytes."
+    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, step="Send less, or ask for a higher limit.")

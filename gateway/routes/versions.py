@@ -1,0 +1,93 @@
+"""Versions: the immutable states of a dataset."""
+
+from typing import Final
+
+from aiohttp import web
+
+from gateway.ancestry import ancestors_of
+from gateway.finding import dataset_of, numbered_version, version_of
+from gateway.operations import Routes
+from gateway.reading import PageQuery, page_size, read, read_query
+from gateway.replies import changed, nothing, reply
+from gateway.services import SERVICES
+from schemas.datasets import Version, VersionChange
+from schemas.errors import NotFound
+from schemas.pages import Page
+from storage.ports import Query
+
+routes: Final = Routes("versions")
+
+VERSIONS: Final = "/v1/projects/{project}/datasets/{name}/versions"
+VERSION: Final = f"{VERSIONS}/{{ref}}"
+
+
+class VersionQuery(PageQuery):
+    """Which versions are listed."""
+
+    removed: bool = False
+    """Those that were removed, instead of those that are there."""
+
+
+@routes.get(VERSIONS, query=VersionQuery, answer=Page[Version])
+async def list_versions(request: web.Request) -> web.Response:
+    """List the versions of a dataset, the newest first."""
+    query = read_query(request, VersionQuery)
+    dataset = await dataset_of(request)
+    wanted = Query(equal={"dataset": dataset.id, "removed_at": None})
+    if query.removed:
+        wanted = Query(equal={"dataset": dataset.id}, at_least={"removed_at": ""})
+    versions = request.app[SERVICES].database.documents(Version)
+    return reply(await versions.list(wanted, order="-number", limit=page_size(request, query), cursor=query.cursor))
+
+
+@routes.get(VERSION, answer=Version)
+async def show_version(request: web.Request) -> web.Response:
+    """Show a version by its number or a tag."""
+    return reply(await version_of(request))
+
+
+@routes.patch(VERSION, body=VersionChange, answer=Version)
+async def change_version(request: web.Request) -> web.Response:
+    """Give a version another message or keywords, hide it, or (by its number) show it again."""
+    return reply(await _changed(request, await read(request, VersionChange)))
+
+
+@routes.delete(VERSION)
+async def hide_version(request: web.Request) -> web.Response:
+    """Hide a version."""
+    await _changed(request, VersionChange(removed=True))
+    return nothing()
+
+
+@routes.get(f"{VERSION}/history", query=PageQuery, answer=Page[Version])
+async def list_history(request: web.Request) -> web.Response:
+    """List a version and all that it was made of, the newest first."""
+    query = read_query(request, PageQuery)
+    version = await version_of(request)
+    versions = request.app[SERVICES].database.documents(Version)
+    return reply(await ancestors_of(version, versions, limit=page_size(request, query), cursor=query.cursor))
+
+
+async def _changed(request: web.Request, change: VersionChange) -> Version:
+    services = request.app[SERVICES]
+    now = services.clock()
+
+    def apply(version: Version) -> Version:
+        changes = {name: value for name in ("message", "keywords") if (value := getattr(change, name)) is not None}
+        if change.removed is not None:
+            changes["removed_at"] = (version.removed_at or now) if change.removed else None
+        same = all(getattr(version, name) == value for name, value in changes.items())
+        return version if same else version.successor(**changes)
+
+    versions = services.database.documents(Version)
+    return await changed(request, versions, lambda: _even_hidden(request), apply)
+
+
+async def _even_hidden(request: web.Request) -> Version:
+    try:
+        return await version_of(request)
+    except NotFound:
+        ref = request.match_info["ref"]
+        if not (ref.isascii() and ref.isdigit() and len(ref) <= len("1" * 9)):
+            raise
+        return await numbered_version(request, await dataset_of(request), int(ref))

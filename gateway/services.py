@@ -1,0 +1,42 @@
+"""What the gateway works with, and the keys under which an application has it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from gateway.settings import GatewaySettings
+from schemas.executors import Executor, ExecutorSubmission
+from schemas.keys import ApiKey
+from schemas.tasks import Task
+from storage.datasets.library import Library
+from storage.event_log import EventLog
+from storage.ports import Blobs, Bus, Clock, Database
+
+InspectExecutor = Callable[[ExecutorSubmission], Awaitable[Executor]]
+Announce = Callable[[Task], Awaitable[Task]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The ports that the composition root opened for the gateway."""
+
+    database: Database
+    blobs: Blobs
+    bus: Bus
+    library: Library
+    event_log: EventLog
+    clock: Clock
+    settings: GatewaySettings
+    inspect_executor: InspectExecutor
+    """Reads the templates of an executor; raises Invalid where it is none, or may not be registered."""
+    announce: Announce
+    """Tells of what happened to a task, and returns the task without what was told."""
+    offered: frozenset[str]
+    """The types of tasks that the workers of this release handle."""
+
+
+SERVICES: Final = web.AppKey("services", Services)
+CALLER: Final = web.RequestKey("caller", ApiKey)
+"""The key that a request bears; that of a job for the hooks of labeling tools."""

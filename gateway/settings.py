@@ -1,0 +1,52 @@
+"""The settings of the gateway."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(roots: object) -> object:
+    return tuple(root for root in roots.split(os.pathsep) if root) if isinstance(roots, str) else roots
+
+
+class GatewaySettings(BaseSettings):
+    """Everything about the gateway that a deployment decides; from the environment, with ``YMIR_`` before the name."""
+
+    model_config = SettingsConfigDict(env_prefix="YMIR_", frozen=True, use_attribute_docstrings=True)
+
+    link_key: SecretStr
+    """The key that signs links to images; whoever has it can make links to any image."""
+    public_url: str = "http://127.0.0.1:8080"
+    """How clients and labeling tools reach the gateway."""
+    link_seconds: PositiveInt = 7 * 24 * 3600
+    """How long a signed link holds at least."""
+    import_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = ()
+    """The folders from which imports by path may read; in the environment separated as in ``PATH``."""
+    body_limit_bytes: PositiveInt = 32 * 2**20
+    """The largest body of a request, uploads aside."""
+    upload_limit_bytes: PositiveInt = 64 * 2**30
+    """The largest upload."""
+    spool: Path = Path(tempfile.gettempdir())
+    """Where uploads stand until they are complete."""
+    page_items: PositiveInt = 50
+    """How many items a page has, unless the request says."""
+    page_items_at_most: PositiveInt = 1_000
+    """The largest page."""
+    requests_per_second: PositiveFloat = 1_000.0
+    """How many requests a key may make, on average."""
+    burst: PositiveInt = 2_000
+    """How many requests a key may make at once."""
+    key_cache_seconds: float = Field(default=5.0, ge=0)
+    """How long a removed key may still work."""
+    request_takeover_seconds: float = Field(default=60.0, ge=0)
+    """After how long a request that never ended may be made again under its idempotency key."""
+    draw_at_once: PositiveInt = 2
+    """How many thumbnails are drawn at the same time."""
+    thumbnail_cache_bytes: PositiveInt = 64 * 2**20
+    """How many bytes of drawn thumbnails are remembered."""
+    errand_seconds: PositiveFloat = 1.0
+    """How long a doorbell beside a request may take; the sweep rings for those that took longer."""

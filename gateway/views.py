@@ -1,0 +1,47 @@
+"""Views: answers that put several documents together."""
+
+from typing import Literal
+
+from pydantic import NonNegativeInt
+
+from schemas.annotations import Annotation, LayerName
+from schemas.datasets import Version
+from schemas.models import Model
+from schemas.schema import AssetId, Schema
+from schemas.splits import Split
+from schemas.tasks import Input
+
+
+class AssetView(Schema):
+    """One asset of a version; a layer that is missing has not annotated it, an empty one has found nothing on it."""
+
+    asset: AssetId
+    file_name: str
+    width: NonNegativeInt
+    height: NonNegativeInt
+    size: NonNegativeInt
+    media_type: str
+    split: Split
+    layers: dict[LayerName, tuple[Annotation, ...]]
+    image: str
+    """The address of the image; it works without a key, for a while."""
+    thumbnail: str
+    """The address of a small picture, which takes ``size`` and ``layers``; it works without a key, for a while."""
+
+
+class Lineage(Schema):
+    """Where a model comes from."""
+
+    model: Model
+    inputs: tuple[Input, ...] = ()
+    """What the refs of its training named."""
+    versions: tuple[Version, ...] = ()
+    """Those versions, as far as they still exist."""
+    ancestors: tuple[Model, ...] = ()
+    """The model that it was trained on from, that one's own, and so on."""
+
+
+class Health(Schema):
+    """How the service is."""
+
+    status: Literal["ok"] = "ok"

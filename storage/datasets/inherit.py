@@ -1,0 +1,114 @@
+"""Inheriting annotation ids: what is annotated again keeps the id that it had in a base."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from schemas.annotations import LayerName
+from storage.datasets.asset_ids import asset_ids_of
+from storage.datasets.content import Content
+from storage.datasets.lookup import annotations_of
+from storage.datasets.reading import Segments
+from storage.datasets.rows import AnnotationRow, ImageRow
+
+IOU_AT_LEAST: Final = 0.5
+BATCH: Final = 8_192
+
+
+class Rectangle(NamedTuple):
+    """The upright rectangle about an annotation, by its edges in pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+async def inherited(
+    images: Sequence[ImageRow],
+    annotations: Sequence[Sequence[AnnotationRow]],
+    *,
+    base: Content,
+    layer: LayerName,
+    library: Segments,
+) -> list[tuple[AnnotationRow, ...]]:
+    """Return the annotations of each image; those without an id have that of the base's layer, where one fits."""
+    result: list[tuple[AnnotationRow, ...]] = [tuple(rows) for rows in annotations]
+    order = sorted(range(len(images)), key=lambda position: images[position].asset)
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        assets = asset_ids_of([images[position].asset for position in batch])
+        known = await annotations_of(assets, base.layer_masks(layer), library=library)
+        by_asset = dict(zip((bytes(asset) for asset in assets.ids), known, strict=True))
+        pairs = [(result[position], by_asset[images[position].asset] or ()) for position in batch]
+        heirs = await asyncio.to_thread(lambda pairs: [with_inherited_ids(*pair) for pair in pairs], pairs)
+        for position, rows in zip(batch, heirs, strict=True):
+            result[position] = rows
+    return result
+
+
+def with_inherited_ids(rows: Sequence[AnnotationRow], base: Sequence[AnnotationRow]) -> tuple[AnnotationRow, ...]:
+    """Return the annotations of one asset, those without an id with that of an annotation of the base.
+
+    It is the one of the same class and geometry, else that of the same class with the highest IoU of at least 0.5 of
+    the upright rectangles about both. Each id is given once; what fits nothing stays without.
+    """
+    given = {row.id for row in rows}
+    free = [row for row in base if row.id not in given]
+    heirs = list(rows)
+    _inherit_equal(heirs, free)
+    for _, position, old in sorted(_overlaps(heirs, free), key=lambda pair: (-pair[0], pair[1], pair[2])):
+        if heirs[position].id is None and free[old].id not in given:
+            heirs[position] = heirs[position]._replace(id=free[old].id)
+            given.add(free[old].id)
+    return tuple(heirs)
+
+
+def iou(left: Rectangle, right: Rectangle) -> float:
+    """Return the intersection over union of two rectangles; 0 where both are empty."""
+    width = min(left.right, right.right) - max(left.left, right.left)
+    height = min(left.bottom, right.bottom) - max(left.top, right.top)
+    common = max(0.0, width) * max(0.0, height)
+    whole = _area(left) + _area(right) - common
+    return common / whole if whole > 0 else 0.0
+
+
+def _inherit_equal(rows: list[AnnotationRow], free: list[AnnotationRow]) -> None:
+    by_geometry: dict[object, list[AnnotationRow]] = {}
+    for row in free:
+        by_geometry.setdefault(_geometry(row), []).append(row)
+    for position, row in enumerate(rows):
+        equals = by_geometry.get(_geometry(row))
+        if row.id is None and equals:
+            old = equals.pop(0)
+            rows[position] = row._replace(id=old.id)
+            free.remove(old)
+
+
+def _overlaps(rows: Sequence[AnnotationRow], free: Sequence[AnnotationRow]) -> list[tuple[float, int, int]]:
+    """Return (IoU, position, position of the base's) of all pairs of one class that overlap enough."""
+    olds = [(_rectangle(old), old.class_name, place) for place, old in enumerate(free)]
+    news = [(_rectangle(row), row.class_name, position) for position, row in enumerate(rows) if row.id is None]
+    pairs = [
+        (iou(new, old), position, place)
+        for new, class_name, position in news
+        for old, name, place in olds
+        if new is not None and old is not None and name == class_name
+    ]
+    return [pair for pair in pairs if pair[0] >= IOU_AT_LEAST]
+
+
+def _geometry(row: AnnotationRow) -> object:
+    return row.class_name, row.box, row.rotation, row.polygons, row.mask, row.keypoints
+
+
+def _rectangle(row: AnnotationRow) -> Rectangle | None:
+    if row.box is not None:
+        x, y, width, height = row.box
+        return Rectangle(x, y, x + width, y + height)
+    points = [value for polygon in row.polygons for value in polygon]
+    return Rectangle(min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2])) if points else None
+
+
+def _area(rectangle: Rectangle) -> float:
+    return (rectangle.right - rectangle.left) * (rectangle.bottom - rectangle.top)

@@ -1,0 +1,35 @@
+"""Looking up the annotations of assets in a layer."""
+
+import asyncio
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from storage.datasets.asset_ids import AssetIds, positions
+from storage.datasets.decoding import annotation_rows
+from storage.datasets.reading import Segments, annotation_positions
+from storage.datasets.rows import AnnotationRow
+from storage.datasets.selections import Masks
+
+
+async def annotations_of(
+    assets: AssetIds, masks: Masks, *, library: Segments
+) -> list[tuple[AnnotationRow, ...] | None]:
+    """Return the annotations of each asset in a layer of these masks; None for one that it does not annotate."""
+    found: list[tuple[AnnotationRow, ...] | None] = [None] * len(assets.prefixes)
+    for digest, reader in (await library.segments(masks)).items():
+        places = positions(await reader.assets(), assets)
+        here = np.flatnonzero((places >= 0) & masks[digest][places])
+        if not len(here):
+            continue
+        where, counts = annotation_positions(await reader.starts(), places[here])
+        decoded = await asyncio.to_thread(_rows_at, await reader.annotations(), where)
+        ends = np.cumsum(counts).tolist()
+        for position, start, end in zip(here.tolist(), [0, *ends], ends, strict=False):
+            found[position] = tuple(decoded[start:end])
+    return found
+
+
+def _rows_at(table: pa.Table, where: NDArray[np.int64]) -> list[AnnotationRow]:
+    return annotation_rows(table.take(where))

@@ -1,0 +1,135 @@
+"""Segments: immutable runs of images and their annotations, as two Parquet files and a document."""
+
+from collections.abc import Sequence
+from itertools import chain, pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from schemas.annotations import LayerName
+from schemas.blobs import BlobRef
+from schemas.errors import Invalid
+from schemas.manifests import PARQUET_MEDIA_TYPE, SEGMENT_IMAGES, Segment
+from schemas.schema import digest_of
+from storage.datasets.annotation_ids import annotation_ids
+from storage.datasets.asset_ids import ASSET_BYTES
+from storage.datasets.canonical import segment_digest
+from storage.datasets.columns import (
+    ANNOTATION_COLUMNS,
+    BOX,
+    ID_BYTES,
+    annotation_columns,
+    fixed_bytes,
+    image_columns,
+)
+from storage.datasets.rows import AnnotationRow, ImageRow
+
+FORMAT: Final = 1
+DICTIONARIES: Final = ["class", "author", "media_type", "attributes"]
+ROW_GROUP: Final = 1 << 20
+
+
+class BuiltSegment(NamedTuple):
+    """A segment that is not kept yet: its document and the bytes of its two files."""
+
+    document: Segment
+    images: bytes
+    annotations: bytes
+
+
+def build_segment(
+    images: Sequence[ImageRow],
+    annotations: Sequence[Sequence[AnnotationRow]],
+    *,
+    layer: LayerName,
+    described: bool,
+) -> BuiltSegment:
+    """Return the segment of some images, in any order, and the annotations of each.
+
+    Annotations that have no id get one that follows from their asset, the layer and what they say. An image without
+    annotations is a row all the same. It is CPU-heavy: call it in a thread. Raise Invalid for too many images, for an
+    asset given twice, and for values that cannot be kept, naming the asset.
+    """
+    order = _checked_order(images, annotations)
+    images = [images[position] for position in order]
+    annotations = [annotations[position] for position in order]
+    counts = np.fromiter(map(len, annotations), np.int32, len(images))
+    of_image = np.repeat(np.arange(len(images), dtype=np.int32), counts)
+    rows = list(chain.from_iterable(annotations))
+    columns = annotation_columns(rows, of_image)
+    columns["id"] = fixed_bytes(annotation_ids(rows, of_image, assets=images, layer=layer), ID_BYTES)
+    table = pa.table(columns, schema=ANNOTATION_COLUMNS)
+    _check_values(table, images)
+    return assembled(image_columns(images, counts, described=described), table)
+
+
+def assembled(images: pa.Table, annotations: pa.Table) -> BuiltSegment:
+    """Return the segment of columns that are sorted and checked."""
+    files = _parquet(images), _parquet(annotations)
+    refs = [BlobRef(digest=digest_of(data), size=len(data), media_type=PARQUET_MEDIA_TYPE) for data in files]
+    digest = segment_digest(images, annotations)
+    document = Segment(
+        id=digest.removeprefix("sha256:"),
+        digest=digest,
+        format=FORMAT,
+        images=refs[0],
+        annotations=refs[1],
+        image_rows=images.num_rows,
+        annotation_rows=annotations.num_rows,
+        described="file_name" in images.column_names,
+    )
+    return BuiltSegment(document, *files)
+
+
+def _checked_order(images: Sequence[ImageRow], annotations: Sequence[Sequence[AnnotationRow]]) -> list[int]:
+    if len(images) > SEGMENT_IMAGES:
+        raise Invalid(
+            f"A segment has at most {SEGMENT_IMAGES} images, not {len(images)}.",
+            step="Build several segments.",
+        )
+    if len(images) != len(annotations):
+        raise Invalid(f"{len(images)} images came with annotations for {len(annotations)}.")
+    assets = [image.asset for image in images]
+    order = sorted(range(len(assets)), key=assets.__getitem__)
+    for earlier, later in pairwise(order):
+        if assets[earlier] == assets[later]:
+            raise Invalid(
+                f"The asset {assets[later].hex()} is given twice.",
+                step="Give each image once, with all its annotations.",
+            )
+    odd = next((asset for asset in assets if len(asset) != ASSET_BYTES), None)
+    if odd is not None:
+        raise Invalid(f"An asset id has {ASSET_BYTES} bytes; {odd.hex()!r} has {len(odd)}.")
+    return order
+
+
+def _check_values(annotations: pa.Table, images: Sequence[ImageRow]) -> None:
+    """Raise Invalid for a number that is not finite and for a box of negative size."""
+    for name in (*BOX, "rotation", "area", "confidence", "quality"):
+        column = annotations.column(name)
+        if column.null_count == len(column):
+            continue
+        good = pc.is_finite(column)
+        if name in {"width", "height"}:
+            good = pc.and_(good, pc.greater_equal(column, 0.0))
+        bad = pc.indices_nonzero(pc.invert(good))
+        if len(bad):
+            row = bad[0].as_py()
+            image = images[annotations.column("image")[row].as_py()]
+            raise Invalid(
+                f"An annotation of the asset {image.asset.hex()} ({image.file_name or 'without a name'}) has the"
+                f" {name} {column[row].as_py()}.",
+                step="Correct or remove that annotation.",
+            )
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    dictionaries = [name for name in DICTIONARIES if name in table.column_names]
+    pq.write_table(
+        table, sink, compression="zstd", compression_level=1, use_dictionary=dictionaries, row_group_size=ROW_GROUP
+    )
+    return bytes(sink.getvalue().to_pybytes())

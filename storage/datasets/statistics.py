@@ -1,0 +1,112 @@
+"""Statistics: derived counts and histograms of a content."""
+
+import asyncio
+from typing import Any, Final
+
+import numpy as np
+
+from schemas.annotations import LayerName
+from schemas.schema import Digest
+from schemas.splits import Split
+from schemas.statistics import LayerStatistics, VersionStatistics
+from storage.datasets.content import Content
+from storage.datasets.histograms import Counts, binned, histogram
+from storage.datasets.layer_statistics import (
+    ImageFacts,
+    SegmentStatistics,
+    annotation_facts,
+    layer_statistics,
+    segment_statistics,
+)
+from storage.datasets.reading import Segments
+from storage.datasets.restriction import Ids
+from storage.datasets.selections import count, difference
+from storage.datasets.space import Space
+
+COMPUTATION: Final = 1
+"""The number of this computation; a change of what comes out raises it, so that nothing old is found under it."""
+SPLITS: Final = tuple(Split)
+MEGABYTE: Final = 1_000_000
+MEASURES: Final = ("width", "height", "size")
+
+
+async def statistics_of(content: Content, *, ids: Ids, library: Segments) -> VersionStatistics:
+    """Return the statistics of a content, computed; ``Library.statistics`` keeps them."""
+    facts = _splits(content)
+    bins: dict[str, Counts] = {}
+    size = described = 0
+    for segment, mask in content.image_masks().items():
+        reader = (await library.segments([segment]))[segment]
+        if reader.document.described:
+            table = await reader.images(MEASURES)
+            width, height, sizes = (table.column(name).to_numpy() for name in MEASURES)
+            facts[segment] = facts[segment]._replace(areas=width.astype(np.float64) * height)
+            counts = await asyncio.to_thread(_image_bins, width[mask], height[mask], sizes[mask])
+            bins = {name: bins.get(name, 0) + counts[name] for name in counts}
+            size += int(sizes[mask].sum(dtype=np.int64))
+            described += int(np.count_nonzero(mask))
+    layers = {name: await _layer(content, name, facts, ids=ids, library=library) for name in content.layers}
+    return VersionStatistics(
+        images=content.image_count(),
+        splits={split: count(masks) for split, masks in content.images.items()},
+        bytes=size,
+        described=described,
+        histograms={name: histogram(name, counts) for name, counts in bins.items()},
+        layers=layers,
+    )
+
+
+def _splits(content: Content) -> dict[Digest, ImageFacts]:
+    """Return the split of each row of each image segment."""
+    facts: dict[Digest, ImageFacts] = {}
+    for segment, mask in content.image_masks().items():
+        codes = np.full(len(mask), SPLITS.index(Split.NONE), np.int8)
+        for split, masks in content.images.items():
+            if segment in masks:
+                codes[masks[segment]] = SPLITS.index(split)
+        facts[segment] = ImageFacts(codes, np.full(len(mask), np.nan))
+    return facts
+
+
+def _image_bins(width: Any, height: Any, size: Any) -> dict[str, Counts]:  # noqa: ANN401 - columns of any number
+    known = (width > 0) & (height > 0)
+    width, height = width[known].astype(np.float64), height[known].astype(np.float64)
+    return {
+        "bytes": binned("bytes", size / MEGABYTE),
+        "area": binned("area", width * height),
+        "ratio": binned("ratio", height / width),
+    }
+
+
+async def _layer(
+    content: Content, name: LayerName, facts: dict[Digest, ImageFacts], *, ids: Ids, library: Segments
+) -> LayerStatistics:
+    masks = content.layers[name].masks
+    strays = {segment: mask for segment, mask in difference(masks, content.image_masks()).items() if mask.any()}
+    if strays:
+        facts = await asyncio.to_thread(_facts_by_asset, content, name, facts, ids)
+    readers = await library.segments(masks)
+    loaded = [(await annotation_facts(readers[segment]), masks[segment], facts[segment]) for segment in masks]
+    parts: list[SegmentStatistics] = await asyncio.gather(
+        *(asyncio.to_thread(segment_statistics, *one) for one in loaded)
+    )
+    return layer_statistics(parts, images=content.image_count(), annotated=count(masks))
+
+
+def _facts_by_asset(
+    content: Content, name: LayerName, facts: dict[Digest, ImageFacts], ids: Ids
+) -> dict[Digest, ImageFacts]:
+    """Return split and area for the rows of a layer whose images are in other segments."""
+    space = Space.of(content, ids=ids)
+    codes = np.full(space.assets + 1, SPLITS.index(Split.NONE), np.int8)
+    areas = np.full(space.assets + 1, np.nan)
+    for segment, mask in content.image_masks().items():
+        start = space.starts[segment]
+        assets = space.asset[start : start + len(mask)][mask]
+        codes[assets] = facts[segment].splits[mask]
+        areas[assets] = facts[segment].areas[mask]
+    result: dict[Digest, ImageFacts] = {}
+    for segment, mask in content.layers[name].masks.items():
+        assets = space.asset[space.starts[segment] : space.starts[segment] + len(mask)]
+        result[segment] = ImageFacts(codes[assets], areas[assets])
+    return result

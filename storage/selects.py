@@ -1,0 +1,127 @@
+"""Queries on stored documents as SQL: conditions, order, and what comes after a cursor."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import orjson
+
+from schemas.errors import Invalid
+from schemas.schema import Document
+from storage.cursors import Cursor
+from storage.ports import Query, Scalar
+
+LAST_CHARACTER = "\U0010ffff"
+
+
+class Condition(NamedTuple):
+    """A condition in SQL and what its question marks stand for."""
+
+    text: str
+    values: tuple[Scalar, ...] = ()
+
+
+class Order(NamedTuple):
+    """What a list is sorted by: a field, ties by id; both descending or neither."""
+
+    field: str
+    descending: bool
+
+    def sql(self) -> str:
+        """Return what comes after ``ORDER BY``."""
+        direction = "DESC" if self.descending else "ASC"
+        fields = dict.fromkeys((expression(self.field), "id"))
+        return ", ".join(f"{field} {direction}" for field in fields)
+
+
+def expression(field: str) -> str:
+    """Return a field, a dotted path, as the expression that is indexed."""
+    return "id" if field == "id" else f"json_extract(body, '$.{field}')"
+
+
+def order_by(kind: type[Document], order: str) -> Order:
+    """Return an order such as ``-created_at``; raise Invalid for a field that is not indexed."""
+    field = order.removeprefix("-")
+    _check(kind, field)
+    return Order(field, descending=order.startswith("-"))
+
+
+def where(kind: type[Document], query: Query) -> Condition:
+    """Return the condition of a query; raise Invalid for a field that is not indexed."""
+    for field in (*query.equal, *query.at_least, *query.below, *query.prefix):
+        _check(kind, field)
+    parts = [
+        *(_equal(expression(field), value) for field, value in query.equal.items()),
+        *(Condition(f"{expression(field)} >= ?", (value,)) for field, value in query.at_least.items()),
+        *(Condition(f"{expression(field)} < ?", (value,)) for field, value in query.below.items()),
+        *(_prefix(expression(field), text) for field, text in query.prefix.items()),
+    ]
+    return every(parts)
+
+
+def every(parts: Sequence[Condition]) -> Condition:
+    """Return the condition that all parts hold."""
+    text = " AND ".join(f"({part.text})" for part in parts) or "1"
+    return Condition(text, tuple(value for part in parts for value in part.values))
+
+
+def after(cursor: Cursor | None, order: Order) -> Iterator[Condition]:
+    """Yield, in order, the ranges that hold what comes after a cursor: nulls come before all values.
+
+    Two ranges rather than one with OR: each is one walk along an index.
+    """
+    field, sign = expression(order.field), "<" if order.descending else ">"
+    if cursor is None:
+        yield Condition("1")
+    elif order.field == "id":
+        yield Condition(f"id {sign} ?", (cursor.id,))
+    elif cursor.value is None:
+        yield Condition(f"{field} IS NULL AND id {sign} ?", (cursor.id,))
+        if not order.descending:
+            yield Condition(f"{field} IS NOT NULL")
+    else:
+        further = f"{field} {sign}= ? AND ({field} {sign} ? OR id {sign} ?)"
+        yield Condition(further, (cursor.value, cursor.value, cursor.id))
+        if order.descending:
+            yield Condition(f"{field} IS NULL")
+
+
+def index_for(kind: type[Document], query: Query, order: Order) -> tuple[str, ...]:
+    """Return the fields of the index that walks what a query means in its order; empty where one field is enough."""
+    scopes = (field for field in kind.INDEXED if isinstance(query.equal.get(field), str | int | float))
+    scope = next(scopes, None)
+    return () if scope is None or order.field in {scope, "id"} else (scope, order.field)
+
+
+def _check(kind: type[Document], field: str) -> None:
+    if field != "id" and field not in kind.INDEXED:
+        known = ", ".join(("id", *kind.INDEXED))
+        raise Invalid(f"A {kind.KIND} cannot be asked for or sorted by {field!r}.", step=f"use one of: {known}")
+
+
+def _equal(field: str, value: Scalar | Sequence[Scalar]) -> Condition:
+    if value is None:
+        return Condition(f"{field} IS NULL")
+    if isinstance(value, str | int | float):
+        return Condition(f"{field} = ?", (value,))
+    # One parameter, however long the list: SQLite allows a limited number of them.
+    among = f"{field} IN (SELECT value FROM json_each(?))"  # noqa: S608 - the field is a constant of a schema
+    if None in value:
+        among = f"{among} OR {field} IS NULL"
+    return Condition(among, (orjson.dumps([one for one in value if one is not None]).decode(),))
+
+
+def _prefix(field: str, text: str) -> Condition:
+    upper = _successor(text)
+    if upper is None:
+        return Condition(f"{field} >= ?", (text,))
+    return Condition(f"{field} >= ? AND {field} < ?", (text, upper))
+
+
+def _successor(prefix: str) -> str | None:
+    """Return the least text that comes after all texts with a prefix, None if there is none."""
+    stem = prefix.rstrip(LAST_CHARACTER)
+    if not stem:
+        return None
+    # The code points that come next are those of surrogates, which no text has.
+    following = 0xE000 if stem[-1] == "\ud7ff" else ord(stem[-1]) + 1
+    return stem[:-1] + chr(following)

@@ -1,0 +1,46 @@
+"""The input of a mining or an inference: images and their index; and what the executor found on them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from schemas.errors import Invalid
+from storage.cache import BlobCache
+from storage.datasets.content import Content
+from storage.datasets.library import Library
+from storage.datasets.rows import AssetRow, ImageRow
+from workers.executors.infer_result import Found, read_predictions
+from workers.executors.inputs import index_lines, write_images
+from workers.executors.layout import CANDIDATE_INDEX, INFER_RESULT
+from workers.executors.runs import Run
+from workers.formats.frames import to_displayed
+
+Images = dict[bytes, ImageRow]
+
+
+async def write_candidates(content: Content, run: Run, *, library: Library, cache: BlobCache) -> Images:
+    """Write all images of a content into a run's input folder, with their index, and return them by asset."""
+    images: Images = {}
+    index = run.folder.given / CANDIDATE_INDEX
+    await write_images(library.rows(content, layers=[]), run.folder, cache=cache, each=_taker(images, index, run))
+    if not images:
+        raise Invalid("There is no image to work on.", step="Name a version that has images.")
+    return images
+
+
+def read_found(run: Run, images: Images, *, classes: Sequence[str]) -> Found:
+    """Return what the executor found on each image, in the frame of the image as displayed; raise Invalid."""
+    found = read_predictions(run.folder.made / INFER_RESULT, images=images, classes=classes)
+    turned = {
+        asset: tuple(to_displayed(row, images[asset]) for row in rows) if images[asset].orientation != 1 else rows
+        for asset, rows in found.annotations.items()
+    }
+    return Found(turned, found.unknown_classes)
+
+
+def _taker(images: Images, index: Path, run: Run) -> Callable[[Sequence[AssetRow]], None]:
+    def take(rows: Sequence[AssetRow]) -> None:
+        images.update((row.image.asset, row.image) for row in rows)
+        with index.open("a", encoding="utf-8") as file:
+            file.writelines(index_lines(rows, layout=run.layout))
+
+    return take

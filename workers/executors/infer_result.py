@@ -1,0 +1,120 @@
+"""infer-result.json: what an executor found on each image, checked."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from schemas.errors import Fault, Invalid
+from storage.datasets.rows import AnnotationRow, ImageRow
+from workers.executors.coco_result import coco_predictions
+from workers.executors.faults import Faults
+from workers.executors.layout import INFER_RESULT
+from workers.executors.mining_result import asset_in
+from workers.executors.numbers import number
+
+NEXT_STEP: Final = "Have the executor write what protocol 1.1.0 asks for."
+
+
+class Found(NamedTuple):
+    """Predictions by asset, and how many were dropped for a class that the model was not asked for."""
+
+    annotations: Mapping[bytes, tuple[AnnotationRow, ...]]
+    unknown_classes: Counter[str]
+
+
+def read_predictions(path: Path, *, images: Mapping[bytes, ImageRow], classes: Collection[str]) -> Found:
+    """Return what ``infer-result.json`` says, in the frame of the files as they are stored.
+
+    The form is the one for detection, or COCO's for segmentation. Images that it leaves out have nothing found on
+    them. Raise Invalid naming the path inside the file of everything that breaks a rule.
+    """
+    try:
+        told = orjson.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise Invalid(f"The executor did not write {INFER_RESULT}.", step=NEXT_STEP) from error
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"{INFER_RESULT}, line {error.lineno}: it is not JSON: {error.msg}.", step=NEXT_STEP) from error
+    faults = Faults(INFER_RESULT)
+    found: dict[bytes, list[AnnotationRow]] = {}
+    if isinstance(told, dict) and isinstance(told.get("detection"), dict):
+        _detections(told["detection"], images, found, faults)
+    elif isinstance(told, dict) and isinstance(told.get("annotations"), list):
+        coco_predictions(told, images, found, faults)
+    else:
+        faults.add("", "It must hold an object under detection, or images, categories and annotations.")
+    if faults.told:
+        first: Fault = faults.told[0]
+        raise Invalid(f"{first.pointer}: {first.detail}", step=NEXT_STEP, faults=faults.told)
+    return _of_classes(found, {name.strip().lower() for name in classes})
+
+
+def _of_classes(found: Mapping[bytes, list[AnnotationRow]], classes: Collection[str]) -> Found:
+    unknown: Counter[str] = Counter()
+    kept = {}
+    for asset, rows in found.items():
+        unknown.update(row.class_name or "" for row in rows if row.class_name not in classes)
+        kept[asset] = tuple(row for row in rows if row.class_name in classes)
+    return Found(kept, unknown)
+
+
+def _detections(
+    told: Mapping[str, Any],
+    images: Mapping[bytes, ImageRow],
+    found: dict[bytes, list[AnnotationRow]],
+    faults: Faults,
+) -> None:
+    for name, entry in told.items():
+        where = f"detection[{name!r}]"
+        asset = asset_in(name)
+        image = None if asset is None else images.get(asset)
+        if asset is None or image is None:
+            faults.add(where, "There is no such image among the candidates.")
+            continue
+        boxes = entry.get("boxes", entry.get("annotations", [])) if isinstance(entry, dict) else None
+        if not isinstance(boxes, list):
+            faults.add(where, "It must hold a list of boxes.")
+            continue
+        if asset in found:
+            faults.add(where, "The image is there twice.")
+            continue
+        rows = (_row(box, image, f"{where}.boxes[{position}]", faults) for position, box in enumerate(boxes))
+        found[asset] = [row for row in rows if row is not None]
+
+
+def _row(told: object, image: ImageRow, where: str, faults: Faults) -> AnnotationRow | None:
+    if not isinstance(told, dict) or not isinstance(told.get("box"), dict):
+        faults.add(where, "It must hold a box, a class_name and a score.")
+        return None
+    name = told.get("class_name")
+    if not isinstance(name, str) or not name.strip():
+        faults.add(f"{where}.class_name", "It must be a text.")
+        return None
+    box = told["box"]
+    sides = [number(box.get(side)) for side in ("x", "y", "w", "h")]
+    rotation, score = number(box.get("rotate_angle", 0.0)), number(told.get("score"))
+    if score is None or not 0 <= score <= 1:
+        faults.add(f"{where}.score", f"It must be a number from 0 to 1, not {told.get('score')!r}.")
+        return None
+    x, y, width, height = sides
+    if x is None or y is None or width is None or height is None or rotation is None:
+        faults.add(f"{where}.box", "x, y, w, h and rotate_angle must be finite numbers.")
+        return None
+    if fault := _misplaced(x, y, width, height, image):
+        faults.add(f"{where}.box", fault)
+        return None
+    return AnnotationRow(
+        class_name=name.strip().lower(), box=(x, y, width, height), rotation=rotation, confidence=score
+    )
+
+
+def _misplaced(x: float, y: float, width: float, height: float, image: ImageRow) -> str:
+    if width < 0 or height < 0:
+        return f"A box is not negative: it is {width:g} x {height:g}."
+    # Segments without a description do not know how large the image is. A turned image may be meant either way round.
+    longest = max(image.width, image.height)
+    if longest and (x > longest or y > longest or x + width < 0 or y + height < 0):
+        return f"The box lies outside of the image of {image.width} x {image.height} pixels."
+    return ""

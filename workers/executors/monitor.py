@@ -1,0 +1,59 @@
+"""monitor.txt: how far an executor says it is, read while it is being written."""
+
+import math
+from pathlib import Path
+from typing import Final, NamedTuple
+
+READ_BYTES: Final = 65_536
+FAILED: Final = 4
+CODES: Final = {
+    300001: "its configuration is wrong",
+    300002: "the dataset is wrong",
+    300003: "an image format is not supported",
+    300004: "the model is wrong",
+    300005: "the object type is not supported",
+    300101: "CUDA and the driver do not fit",
+    300102: "no GPU was found",
+    300103: "it ran out of memory",
+    300201: "it met a NaN",
+    300301: "it had no network",
+}
+
+
+class MonitorRecord(NamedTuple):
+    """The latest record."""
+
+    fraction: float
+    """From 0 to 1; what lies outside is taken for the nearest of them."""
+    state: int
+    """1 pending, 2 running, 3 done, 4 error."""
+    code: int | None
+    message: str
+    fault: str = ""
+    """What is wrong with the record, if something is."""
+
+
+def read_monitor(path: Path) -> MonitorRecord | None:
+    """Return the latest record; None while there is none, or only a half-written one."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(READ_BYTES).decode(errors="replace")
+    except OSError:
+        return None
+    first, _, message = text.partition("\n")
+    columns = first.strip().split("\t")
+    try:
+        fraction, state = float(columns[2]), int(columns[3])
+        code = int(columns[4]) if len(columns) > 4 else None  # noqa: PLR2004 - the fifth column is optional
+    except (ValueError, IndexError):
+        return None
+    fault = ""
+    if not 0 <= fraction <= 1:  # NaN is outside too
+        fault = f"{path.name}, line 1: the progress must lie between 0 and 1, not be {columns[2]!r}."
+        fraction = 0.0 if math.isnan(fraction) else min(max(fraction, 0.0), 1.0)
+    return MonitorRecord(fraction, state, code, message.strip(), fault)
+
+
+def meaning(code: int) -> str:
+    """Return what an executor means by a code."""
+    return CODES.get(code, "an error of its own")

@@ -1,0 +1,114 @@
+"""Running a trained model on candidates: what mining and inference have in common."""
+
+import asyncio
+from typing import NamedTuple
+
+from schemas.executors import Purpose
+from schemas.parameters import ModelStage, UsesExecutor
+from schemas.projects import Project
+from schemas.reports import Finding, Report
+from storage.cache import BlobCache
+from storage.datasets.content import Content
+from storage.datasets.library import Library
+from storage.ports import Blobs, Database
+from workers.executors.candidates import Images, read_found, write_candidates
+from workers.executors.configured import Configured, configured
+from workers.executors.infer_result import Found
+from workers.executors.inputs import write_model
+from workers.executors.models import FoundStage, find_stage
+from workers.executors.prediction_layers import keep_predictions, predictions_of
+from workers.executors.runs import PREPARED, Executed, Run, Runtimes, execute, open_run
+from workers.work import P_co, Work
+
+
+class Tools(NamedTuple):
+    """What running an executor takes."""
+
+    library: Library
+    blobs: Blobs
+    database: Database
+    cache: BlobCache
+    runtimes: Runtimes
+
+
+class Prepared(NamedTuple):
+    """A run whose input is written."""
+
+    run: Run
+    found: FoundStage
+    settings: Configured
+    images: Images
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know before it has run."""
+        return (*self.run.warnings, *self.settings.warnings)
+
+
+async def prepared(
+    work: Work[P_co],
+    parameters: UsesExecutor,
+    content: Content,
+    *,
+    model: ModelStage,
+    purposes: frozenset[Purpose],
+    tools: Tools,
+) -> Prepared:
+    """Write the input of a run on all images of a content."""
+    work.progress(0.0, "preparing")
+    project = await tools.database.documents(Project).get(work.task.project)
+    found = await find_stage(model, project=project.id, database=tools.database)
+    run = await open_run(
+        work,
+        parameters,
+        purposes=purposes,
+        object_type=project.object_type,
+        database=tools.database,
+        runtimes=tools.runtimes,
+    )
+    models = await write_model(found.model, found.stage.name, run.folder, layout=run.layout, cache=tools.cache)
+    settings = await configured(
+        work,
+        parameters,
+        run,
+        purposes=purposes,
+        classes=found.model.classes,
+        object_type=project.object_type,
+        models=models,
+    )
+    images = await write_candidates(content, run, library=tools.library, cache=tools.cache)
+    return Prepared(run, found, settings, images)
+
+
+async def executed(work: Work[P_co], ready: Prepared, *, gpus: int, phase: str, tools: Tools) -> Executed:
+    """Run what is prepared."""
+    work.progress(PREPARED, phase)
+    return await execute(work, ready.run, gpus=gpus, phase=phase, blobs=tools.blobs)
+
+
+async def predictions(ready: Prepared) -> Found:
+    """Return what the executor found; raise Invalid if it did not write it as it should."""
+    return await asyncio.to_thread(read_found, ready.run, ready.images, classes=ready.found.model.classes)
+
+
+async def with_predictions(content: Content, found: Found, ready: Prepared, *, layer: str, tools: Tools) -> Content:
+    """Return a content with what was found on its images as a layer, in the place of one of the same name."""
+    images = content.image_masks()
+    ids = await tools.library.asset_ids(content)
+    assets = (ids[segment].raw(row) for segment, mask in images.items() for row in mask.nonzero()[0])
+    origin = predictions_of(ready.found, ready.settings)
+    kept = await keep_predictions(assets, found.annotations, layer=layer, predictions=origin, library=tools.library)
+    return content.with_layer(layer, kept)
+
+
+def unknown_class_findings(found: Found) -> list[Finding]:
+    """Return a finding for each class of which predictions were left out."""
+    return [
+        Finding(subject=name, detail=f"{times} predictions of it were left out.", kind="unknown_class")
+        for name, times in sorted(found.unknown_classes.items())
+    ]
+
+
+async def report_blob(report: Report, *, tools: Tools) -> dict[str, object]:
+    """Keep a report and return it as the change of an outcome."""
+    return {"report": await tools.blobs.put(report.model_dump_json().encode(), media_type="application/json")}

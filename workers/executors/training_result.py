@@ -1,0 +1,125 @@
+"""What a training left behind: models/result.yaml and the files of its stages, checked."""
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+from schemas.errors import Fault, Invalid
+from workers.executors.layout import TRAINING_RESULT
+
+STAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+RESULT_BYTES: Final = 16 * 2**20
+OLD_STAGE: Final = "default_best_stage"
+RATES: Final = ("mAP", "mAR", "mIoU", "mAcc", "maskAP", "boxAP")
+COUNTS: Final = ("tp", "fp", "fn")
+BEST_BY: Final = ("maskAP", "mIoU", "mAP")
+NEXT_STEP: Final = "Have the executor write what protocol 1.1.0 asks for."
+
+
+class StageFiles(NamedTuple):
+    """One checkpoint: its files on disk by their names inside the stage, and what the executor measured of it."""
+
+    name: str
+    files: Mapping[str, Path]
+    metrics: dict[str, float]
+
+
+class TrainingResult(NamedTuple):
+    """All stages of a training, in the order in which the executor told of them."""
+
+    stages: tuple[StageFiles, ...]
+    best: str
+
+
+def read_training_result(models: Path) -> TrainingResult | None:
+    """Return what the folder ``out/models`` holds, in the form of protocol 1.1.0 or the one before it.
+
+    None if there is no result file. Raise Invalid naming every key that breaks a rule.
+    """
+    path = models / "result.yaml"
+    if not path.is_file():
+        return None
+    told = _parsed(path)
+    described = told.get("model_stages")
+    if described is None and "model" in told:
+        described = {OLD_STAGE: {"files": told["model"], "mAP": told.get("map")}}
+    if not isinstance(described, dict) or not described:
+        raise _invalid([Fault("There must be at least one stage.", f"{TRAINING_RESULT}: model_stages")])
+    faults: list[Fault] = []
+    stages = tuple(_stage(str(name), stage, models, faults) for name, stage in described.items())
+    best = str(told.get("best_stage_name") or _best(stages))
+    if best not in {stage.name for stage in stages}:
+        faults.append(Fault(f"There is no stage {best!r}.", f"{TRAINING_RESULT}: best_stage_name"))
+    if faults:
+        raise _invalid(faults)
+    return TrainingResult(stages, best)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > RESULT_BYTES:
+            raise _invalid([Fault(f"The file has more than {RESULT_BYTES} bytes.", TRAINING_RESULT)])
+        told = yaml.safe_load(path.read_bytes())
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = TRAINING_RESULT if mark is None else f"{TRAINING_RESULT}, line {mark.line + 1}"
+        raise _invalid([Fault(f"It is not YAML: {getattr(error, 'problem', error)}.", where)]) from error
+    if not isinstance(told, dict):
+        raise _invalid([Fault("It must hold keys and values.", TRAINING_RESULT)])
+    return told
+
+
+def _stage(name: str, told: object, models: Path, faults: list[Fault]) -> StageFiles:
+    where = f"{TRAINING_RESULT}: model_stages.{name}"
+    if not STAGE_NAME.fullmatch(name):
+        faults.append(Fault("A stage is named by letters, digits, points, dashes and underscores.", where))
+        return StageFiles(name, {}, {})
+    if not isinstance(told, dict) or not isinstance(told.get("files"), list) or not told["files"]:
+        faults.append(Fault("A stage names at least one file under files.", where))
+        return StageFiles(name, {}, {})
+    files = {}
+    for position, file in enumerate(told["files"]):
+        path = _file(str(file), name, models)
+        if path is None:
+            faults.append(Fault(f"There is no regular file {file!r} in the stage.", f"{where}.files[{position}]"))
+        else:
+            files[str(file).removeprefix(f"{name}/")] = path
+    return StageFiles(name, files, _metrics(told, where, faults))
+
+
+def _file(file: str, stage: str, models: Path) -> Path | None:
+    root = models.resolve()
+    for path in (models / stage / file, models / file):
+        resolved = path.resolve()
+        if resolved.is_relative_to(root) and resolved.is_file() and ".." not in Path(file).parts:
+            return resolved
+    return None
+
+
+def _metrics(told: Mapping[str, Any], where: str, faults: list[Fault]) -> dict[str, float]:
+    metrics = {}
+    for key in (*RATES, *COUNTS):
+        value = told.get(key)
+        if value is None:
+            continue
+        greatest = 1.0 if key in RATES else math.inf
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= greatest:
+            rule = "a number from 0 to 1" if key in RATES else "a number that is not negative"
+            faults.append(Fault(f"It must be {rule}, not {value!r}.", f"{where}.{key}"))
+        elif math.isfinite(value):
+            metrics[key] = float(value)
+    return metrics
+
+
+def _best(stages: tuple[StageFiles, ...]) -> str:
+    measured_by = next((key for key in BEST_BY if any(key in stage.metrics for stage in stages)), "")
+    return max(reversed(stages), key=lambda stage: stage.metrics.get(measured_by, -1.0)).name
+
+
+def _invalid(faults: list[Fault]) -> Invalid:
+    first = faults[0]
+    return Invalid(f"{first.pointer}: {first.detail}", step=NEXT_STEP, faults=faults)

@@ -1,0 +1,170 @@
+"""One annotation of a COCO document as a row."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from storage.datasets.rows import AnnotationRow, MaskRow, attributes_text
+from workers.formats.rle import mask_row
+
+KNOWN: Final = frozenset(
+    {
+        *("id", "image_id", "category_id", "bbox", "segmentation", "area", "iscrowd"),
+        *("keypoints", "num_keypoints", "score", "confidence", "box_quality", "rotation", "attributes", "author"),
+    }
+)
+POLYGON_AT_LEAST: Final = 6
+ABSENT: Final = -1
+
+Box = tuple[float, float, float, float]
+
+
+class Wrong(Exception):
+    """One thing that is wrong with an annotation, and in which of its fields."""
+
+    def __init__(self, detail: str, where: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.where = where
+
+
+def annotation_row(entry: dict[str, Any], categories: Mapping[str | int, str]) -> AnnotationRow:
+    """Return an annotation as a row; raise Wrong naming the field that is."""
+    name = categories.get(entry.get("category_id"))  # type: ignore[arg-type]  # whatever it is, it is looked up
+    if name is None:
+        raise Wrong(f"names the category {entry.get('category_id')!r}, which is not listed", ".category_id")
+    polygons, mask = _segmentation(entry.get("segmentation"))
+    attributes = entry.get("attributes")
+    if attributes and not isinstance(attributes, dict):
+        raise Wrong("is not an object", ".attributes")
+    box = _box(entry, polygons)
+    return AnnotationRow(
+        name,
+        box,
+        _number(entry, "rotation") or 0.0,
+        polygons,
+        mask,
+        _keypoints(entry.get("keypoints")),
+        _crowd(entry.get("iscrowd", 0)),
+        _area(entry, box, has_shape=bool(polygons or mask)),
+        _confidence(entry),
+        _present(_number(entry, "box_quality")),
+        attributes_text(attributes) if attributes else "",
+        _text(entry.get("author") or ""),
+    )
+
+
+def _box(entry: dict[str, Any], polygons: tuple[tuple[float, ...], ...]) -> Box | None:
+    bbox: Any = entry.get("bbox")
+    if bbox is None and entry.get("segmentation"):
+        return around(polygons)
+    try:
+        x, y, width, height = bbox
+        box = float(x), float(y), float(width), float(height)
+    except (TypeError, ValueError):
+        raise Wrong(f"is not four numbers: {str(bbox)[:50]}", ".bbox") from None
+    if not math.isfinite(sum(box)) or isinstance(x, str):
+        raise Wrong(f"is not four finite numbers: {str(bbox)[:50]}", ".bbox")
+    if width < 0 or height < 0:
+        raise Wrong(f"has a negative size: {str(bbox)[:50]}", ".bbox")
+    return box
+
+
+def _area(entry: dict[str, Any], box: Box | None, *, has_shape: bool) -> float | None:
+    """Return the area; None where it says no more than the box does."""
+    area = _number(entry, "area", least=0.0)
+    if area is None or box is None or has_shape:
+        return area
+    return None if math.isclose(area, box[2] * box[3], rel_tol=1e-6) else area
+
+
+def around(polygons: tuple[tuple[float, ...], ...]) -> Box | None:
+    """Return the least box around polygons."""
+    if not polygons:
+        return None
+    across = [x for polygon in polygons for x in polygon[::2]]
+    down = [y for polygon in polygons for y in polygon[1::2]]
+    return min(across), min(down), max(across) - min(across), max(down) - min(down)
+
+
+def _segmentation(value: Any) -> tuple[tuple[tuple[float, ...], ...], MaskRow | None]:  # noqa: ANN401 - foreign JSON
+    # An empty one is common where there is only a box.
+    if not value:
+        return (), None
+    if isinstance(value, dict):
+        return (), _mask(value)
+    if not isinstance(value, list):
+        raise Wrong("is neither a list nor an object", ".segmentation")
+    polygons = [value] if isinstance(value[0], (int, float)) else value
+    return tuple(_polygon(polygon) for polygon in polygons if polygon), None
+
+
+def _polygon(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - foreign JSON
+    points = _numbers(value, ".segmentation")
+    if len(points) < POLYGON_AT_LEAST or len(points) % 2:
+        raise Wrong(f"has a polygon of {len(points)} numbers; it needs x, y for at least 3 points", ".segmentation")
+    return points
+
+
+def _mask(value: dict[str, Any]) -> MaskRow:
+    try:
+        height, width = value["size"]
+        return mask_row(value["counts"], height=int(height), width=int(width))
+    except (KeyError, TypeError, ValueError) as error:
+        detail = str(error) if type(error) is ValueError else "has no size of two numbers with counts"
+        raise Wrong(f"is no mask: {detail}", ".segmentation") from None
+
+
+def _keypoints(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - foreign JSON
+    if not value:
+        return ()
+    points = _numbers(value, ".keypoints")
+    if len(points) % 3:
+        raise Wrong(f"has {len(points)} numbers; it needs x, y, visibility for each point", ".keypoints")
+    return points
+
+
+def _numbers(value: Any, where: str) -> tuple[float, ...]:  # noqa: ANN401 - foreign JSON
+    if not isinstance(value, list) or any(isinstance(number, str) for number in value):
+        raise Wrong("is not a list of numbers", where)
+    try:
+        numbers = tuple(map(float, value))
+    except (TypeError, ValueError):
+        raise Wrong("is not a list of numbers", where) from None
+    if not math.isfinite(sum(numbers)):
+        raise Wrong("has a number that is not finite", where)
+    return numbers
+
+
+def _number(entry: dict[str, Any], key: str, *, least: float = -math.inf) -> float | None:
+    value = entry.get(key)
+    if value is None:
+        return None
+    if type(value) not in {int, float} or not math.isfinite(value) or value < least:
+        raise Wrong(f"is not a number that can be used: {str(value)[:50]}", f".{key}")
+    return float(value)
+
+
+def _present(value: float | None) -> float | None:
+    """Return None also for -1, which is how YMIR writes that there is none."""
+    return None if value == ABSENT else value
+
+
+def _confidence(entry: dict[str, Any]) -> float | None:
+    key = "score" if "score" in entry else "confidence"
+    value = _present(_number(entry, key))
+    if value is not None and not 0 <= value <= 1:
+        raise Wrong(f"is not from 0 to 1: {value}", f".{key}")
+    return value
+
+
+def _crowd(value: Any) -> bool:  # noqa: ANN401 - foreign JSON
+    if value not in {0, 1}:
+        raise Wrong(f"is neither 0 nor 1: {str(value)[:50]}", ".iscrowd")
+    return bool(value)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - foreign JSON
+    if not isinstance(value, str):
+        raise Wrong("is not text", ".author")
+    return value

@@ -1,0 +1,70 @@
+"""A format of annotations: how files become rows, and rows become files."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from schemas.errors import Fault
+from schemas.reports import Finding
+from schemas.splits import Split
+from storage.datasets.rows import AnnotationRow
+
+
+class Labels(NamedTuple):
+    """What a source says of one image; without annotations it is annotated as empty."""
+
+    annotations: tuple[AnnotationRow, ...] = ()
+    attributes: str = ""
+    """Attributes of the whole image, as canonical JSON text."""
+    size: tuple[int, int] | None = None
+    """The width and height that the source states; they tell in which frame its coordinates are."""
+    dropped: tuple[str, ...] = ()
+    """What was said of the image and cannot be kept."""
+
+
+class FileRecord(NamedTuple):
+    """One image of a source; paths are relative to its folder, with ``/``."""
+
+    image: str
+    split: Split | None = None
+    labels: Labels | None = None
+    """None, while there is no ``labels_file`` either: not annotated."""
+    labels_file: str | None = None
+    """A file about this image alone, for ``Format.parse`` to read where there is time: in the process pool."""
+
+
+class Reading(NamedTuple):
+    """What a folder holds: its records in a fixed order, and what is worth saying of the rest."""
+
+    total: int
+    records: Iterable[FileRecord]
+    findings: Sequence[Finding] = ()
+    faults: Sequence[Fault] = ()
+    """What makes the source unfit; records are still there, so that all that is wrong can be told at once."""
+
+
+class Listing(NamedTuple):
+    """The files of a folder, as relative paths with ``/`` in a fixed order."""
+
+    folder: Path
+    images: Sequence[str]
+    others: Sequence[str]
+    links: Sequence[str] = ()
+    """Links that lead out of the folder; they are not followed."""
+
+
+class Format(Protocol):
+    """One way to lay out images and annotations in a folder."""
+
+    name: str
+    looks_for: str
+    """What a folder of this format has, for the message when nothing fits."""
+
+    def detect(self, listing: Listing) -> bool:
+        """Return whether a folder looks like this format."""
+
+    def read(self, listing: Listing) -> Reading:
+        """Return what a folder holds; raise Invalid where it cannot be read at all."""
+
+    def parse(self, path: Path, *, name: str) -> Labels:
+        """Return what a ``labels_file`` says; raise Invalid with a fault for each thing that is wrong in it."""

@@ -1,0 +1,73 @@
+"""Pascal VOC: one XML file for each image."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from schemas.reports import Finding
+from workers.formats.format import FileRecord, Labels, Listing, Reading
+from workers.formats.voc_labels import read_labels
+from workers.formats.voc_layout import ListedSplits, Matches
+
+IMAGE_FOLDERS: Final = frozenset({"images", "jpegimages"})
+LABEL_FOLDERS: Final = frozenset({"annotations", "gt"})
+HEAD_BYTES: Final = 2_048
+
+
+class Voc:
+    """Images and XML files in folders beside each other, or all in one."""
+
+    name = "voc"
+    looks_for = "XML files with <annotation>, in annotations/, gt/ or beside the images"
+
+    def detect(self, listing: Listing) -> bool:
+        """Return whether there is an XML file that looks like an annotation."""
+        return any(_is_annotation(listing.folder / path) for path in _xml_files(listing.others))
+
+    def read(self, listing: Listing) -> Reading:
+        """Return each image with the XML file of its name; an image without one is not annotated."""
+        xml_files = _xml_files(listing.others)
+        images = _within(listing.images, IMAGE_FOLDERS)
+        label_files = _within(xml_files, LABEL_FOLDERS)
+        matches = Matches(listing.folder, images, ignoring=IMAGE_FOLDERS | LABEL_FOLDERS)
+        for path in label_files:
+            matches.add(path)
+        splits = ListedSplits(listing)
+        findings = [
+            *_left_out(listing.images, images, detail="left out: not in a folder of images"),
+            *_left_out(xml_files, label_files, detail="left out: not in a folder of annotations"),
+            *matches.findings,
+            *splits.findings,
+        ]
+        return Reading(len(images), _records(images, matches.files, splits), findings, matches.faults)
+
+    def parse(self, path: Path, *, name: str) -> Labels:
+        """Return what an XML file says; raise Invalid with a fault for each thing that is wrong in it."""
+        return read_labels(path.read_bytes(), name=name)
+
+
+def _xml_files(paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if path.lower().endswith(".xml")]
+
+
+def _is_annotation(path: Path) -> bool:
+    with path.open("rb") as file:
+        # Without the zero bytes of UTF-16.
+        return b"<annotation" in file.read(HEAD_BYTES).replace(b"\0", b"")
+
+
+def _within(paths: Sequence[str], folders: frozenset[str]) -> Sequence[str]:
+    """Return the paths below folders of those names; all of them where there is no such folder."""
+    inside = [path for path in paths if not folders.isdisjoint(path.lower().split("/")[:-1])]
+    return inside or paths
+
+
+def _left_out(paths: Sequence[str], kept: Sequence[str], *, detail: str) -> Iterator[Finding]:
+    if len(kept) < len(paths):
+        taken = frozenset(kept)
+        yield from (Finding(subject=path, detail=detail, kind="left out") for path in paths if path not in taken)
+
+
+def _records(images: Sequence[str], files: Mapping[str, str], splits: ListedSplits) -> Iterator[FileRecord]:
+    for image in images:
+        yield FileRecord(image, splits.of(image), labels_file=files.get(image))

@@ -1,0 +1,101 @@
+"""Which XML file belongs to which image, and which split an image is listed in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import Fault, Invalid
+from schemas.reports import Finding
+from schemas.splits import Split
+from workers.formats.format import Listing
+from workers.formats.listing import base_name, folder_of, split_of, stem_of
+from workers.formats.voc_labels import file_name_in
+
+LISTS: Final = {"train": Split.TRAINING, "val": Split.VALIDATION, "test": Split.TEST}
+
+
+class Matches:
+    """Gives each image at most one file of annotations: by path, else by stem, else by the name inside."""
+
+    def __init__(self, folder: Path, images: Sequence[str], *, ignoring: frozenset[str]) -> None:
+        self.files: dict[str, str] = {}
+        """The file of annotations of each image that has one."""
+        self.findings: list[Finding] = []
+        self.faults: list[Fault] = []
+        self._folder = folder
+        self._ignoring = ignoring
+        self._by_path = _grouped(images, [self._path_key(image) for image in images])
+        self._by_stem = _grouped(images, [base_name(stem_of(image)) for image in images])
+        self._images = images
+        self._by_name: dict[str, tuple[str, ...]] | None = None
+
+    def add(self, path: str) -> None:
+        """Give a file of annotations to its image; note where there is none, or more than one."""
+        candidates = self._by_path.get(self._path_key(path)) or self._by_stem.get(base_name(stem_of(path)), ())
+        if len(candidates) != 1:
+            candidates = self._named_inside(path, candidates)
+        if not candidates:
+            self.findings.append(Finding(subject=path, detail="There is no image for it.", kind="image missing"))
+        elif len(candidates) > 1:
+            self.faults.append(Fault(f"matches both {candidates[0]} and {candidates[1]}", path))
+        elif (taken := self.files.setdefault(candidates[0], path)) != path:
+            self.faults.append(Fault(f"and {taken} both match {candidates[0]}", path))
+
+    def _path_key(self, path: str) -> str:
+        folder, _, name = stem_of(path).rpartition("/")
+        parts = [part for part in folder.split("/") if part and part.lower() not in self._ignoring]
+        return "/".join((*parts, name))
+
+    def _named_inside(self, path: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            name = base_name(file_name_in((self._folder / path).read_bytes(), name=path))
+        except Invalid as error:
+            self.faults.extend(error.faults)
+            return candidates[:1]
+        if candidates:
+            return tuple(image for image in candidates if base_name(image) == name) or candidates
+        if self._by_name is None:
+            self._by_name = _grouped(self._images, [base_name(image) for image in self._images])
+        return self._by_name.get(name, ())
+
+
+class ListedSplits:
+    """The splits that ImageSets/Main/{train,val,test}.txt list, else those that folders are named after."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.findings: list[Finding] = []
+        self._listed: dict[str, Split] = {}
+        for path in listing.others:
+            parts = path.lower().split("/")
+            if "imagesets" in parts[:-1] and parts[-1].endswith(".txt") and stem_of(parts[-1]) in LISTS:
+                self._read(listing.folder / path, path, LISTS[stem_of(parts[-1])])
+
+    def of(self, image: str) -> Split | None:
+        """Return the split of an image, None where nothing names one."""
+        if self._listed:
+            return self._listed.get(base_name(stem_of(image)))
+        return split_of(folder_of(image))
+
+    def _read(self, path: Path, name: str, split: Split) -> None:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(text.splitlines(), start=1):
+            words = line.split()
+            if not words:
+                continue
+            before = self._listed.setdefault(_listed_name(words[0]), split)
+            if before is not split:
+                detail = f"{words[0]} is listed for {before} as well, and stays there."
+                self.findings.append(Finding(subject=f"{name}:{number}", detail=detail, kind="split"))
+
+
+def _listed_name(word: str) -> str:
+    name = base_name(word)
+    # A stem may have dots of its own; only what is an image's suffix is cut off.
+    return stem_of(name) if name.lower().endswith((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")) else name
+
+
+def _grouped(images: Sequence[str], keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, tuple[str, ...]] = {}
+    for image, key in zip(images, keys, strict=True):
+        groups[key] = (*groups.get(key, ()), image)
+    return groups

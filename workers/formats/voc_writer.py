@@ -1,0 +1,132 @@
+"""Pascal VOC as YMIR writes it: one XML file for an image."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import orjson
+from pydantic import JsonValue
+
+from schemas.annotations import ATTRIBUTES, LayerName
+from storage.datasets.rows import AnnotationRow, AssetRow
+from workers.formats.frames import stored_size, to_stored
+from workers.formats.voc_labels import ABSENT, FLAGS
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+# What XML 1.0 has no way to say.
+_UNSAYABLE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_IN_PLACE: Final = frozenset({"cm", *FLAGS})
+_MODEL: Final = "image_quality"
+
+
+def voc_xml(asset_row: AssetRow, *, layer: LayerName, file_name: str) -> bytes:
+    """Return the VOC file of an image: its annotations of one layer that have a box, without any none.
+
+    Corners are pixels of the picture as its file stores it, inside the box: xmax is x + width - 1, and a box thinner
+    than a pixel becomes one pixel wide. What else cannot be said in this format is told by ``voc_losses``.
+    """
+    image = asset_row.image
+    width, height = stored_size(image)
+    attributes = image_attributes(asset_row)
+    quality = attributes.pop(_MODEL, ABSENT)
+    parts = [
+        f"<annotation>\n  <folder>folder</folder>\n  <filename>{_text(file_name)}</filename>\n"
+        "  <source>\n    <annotation>unknown</annotation>\n    <image>unknown</image>\n  </source>\n"
+        f"  <size>\n    <width>{width}</width>\n    <height>{height}</height>\n    <depth>{image.channels}</depth>\n"
+        "  </size>\n  <segmented>0</segmented>\n",
+        *_values("cks", attributes, "  "),
+        f"  <image_quality>{_text(quality)}</image_quality>\n",
+    ]
+    for row in asset_row.layers.get(layer, ()):
+        if row.box is not None:
+            parts += _object(row if image.orientation == 1 else to_stored(row, image))
+    return "".join((*parts, "</annotation>\n")).encode()
+
+
+def voc_losses(row: AnnotationRow) -> Iterator[str]:
+    """Yield what a VOC file cannot say of an annotation."""
+    if row.box is None:
+        yield "annotations without a box"
+        return
+    for lost, name in (
+        (row.polygons, "polygons"),
+        (row.mask, "mask"),
+        (row.keypoints, "keypoints"),
+        (row.crowd, "crowd"),
+        (row.area is not None, "area"),
+        (row.author, "author"),
+        (row.box[2] < 1 or row.box[3] < 1, "boxes thinner than a pixel"),
+    ):
+        if lost:
+            yield name
+    if row.attributes and not all(map(_stays, _attributes(row).items())):
+        yield "types of attributes"
+
+
+def image_attributes(asset_row: AssetRow) -> dict[str, JsonValue]:
+    """Return the attributes of the whole image; empty if that layer was not asked for."""
+    found: dict[str, JsonValue] = {}
+    for row in asset_row.layers.get(ATTRIBUTES, ()):
+        found |= _attributes(row)
+    return found
+
+
+def _object(row: AnnotationRow) -> Iterator[str]:
+    attributes = _attributes(row)
+    x, y, width, height = row.box or (0.0, 0.0, 0.0, 0.0)
+    right, bottom = x + max(width, 1.0) - 1, y + max(height, 1.0) - 1
+    flags = {name: attributes.pop(name, default) for name, default in FLAGS.items()}
+    mark = attributes.pop("cm", "")
+    yield (
+        f"  <object>\n    <name>{_text(row.class_name or '')}</name>\n    <pose>{_text(flags['pose'])}</pose>\n"
+        f"    <truncated>{_text(flags['truncated'])}</truncated>\n    <occluded>{_text(flags['occluded'])}</occluded>\n"
+        f"    <bndbox>\n      <xmin>{_number(x)}</xmin>\n      <ymin>{_number(y)}</ymin>\n"
+        f"      <xmax>{_number(right)}</xmax>\n      <ymax>{_number(bottom)}</ymax>\n"
+        f"      <rotate_angle>{_number(row.rotation)}</rotate_angle>\n    </bndbox>\n"
+        f"    <difficult>{_text(flags['difficult'])}</difficult>\n"
+    )
+    yield from _values("tags", attributes, "    ")
+    yield f"    <box_quality>{_optional(row.quality)}</box_quality>\n"
+    if mark:
+        yield f"    <cm>{_text(mark)}</cm>\n"
+    yield f"    <confidence>{_optional(row.confidence)}</confidence>\n  </object>\n"
+
+
+def _values(name: str, values: Mapping[str, JsonValue], indent: str) -> Iterator[str]:
+    """Yield values under their keys; those whose key is no name in XML as CVAT writes them."""
+    named = {key: value for key, value in values.items() if _NAME.fullmatch(key)}
+    if named:
+        inside = "".join(f"{indent}  <{key}>{_text(value)}</{key}>\n" for key, value in named.items())
+        yield f"{indent}<{name}>\n{inside}{indent}</{name}>\n"
+    others = values.keys() - named.keys()
+    if others:
+        pairs = (f"<name>{_text(key)}</name><value>{_text(values[key])}</value>" for key in sorted(others))
+        inside = "".join(f"{indent}  <attribute>{pair}</attribute>\n" for pair in pairs)
+        yield f"{indent}<attributes>\n{inside}{indent}</attributes>\n"
+
+
+def _attributes(row: AnnotationRow) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = orjson.loads(row.attributes) if row.attributes else {}
+    return found
+
+
+def _stays(attribute: tuple[str, JsonValue]) -> bool:
+    """Return whether an attribute is read again as it is written."""
+    key, value = attribute
+    if key in _IN_PLACE and value in (0, 1):
+        return not isinstance(value, (bool, float))
+    return isinstance(value, str) and value == value.strip() and not _UNSAYABLE.search(value)
+
+
+def _text(value: JsonValue) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return _UNSAYABLE.sub("", text).translate(_ESCAPED)
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def _optional(value: float | None) -> str:
+    return f"{ABSENT:.4f}" if value is None else repr(value)

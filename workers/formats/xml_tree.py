@@ -1,0 +1,106 @@
+"""XML from strangers: a small tree whose nodes know their line, or an error that names it."""
+
+import re
+from typing import Final, NoReturn
+from xml.parsers import expat
+
+from schemas.errors import Fault, Invalid
+
+DEPTH_AT_MOST: Final = 32
+BYTES_AT_MOST: Final = 16 * 2**20
+
+_ENCODING: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+
+
+class Node:
+    """One element."""
+
+    __slots__ = ("children", "line", "name", "text")
+
+    def __init__(self, name: str, line: int) -> None:
+        self.name = name
+        self.line = line
+        self.text = ""
+        self.children: list[Node] = []
+
+    def child(self, name: str) -> "Node | None":
+        """Return the first child of a name."""
+        for node in self.children:
+            if node.name == name:
+                return node
+        return None
+
+
+def read_tree(data: bytes, *, name: str) -> Node:
+    """Return the root element of a document; raise Invalid naming the file and line for whatever is no plain XML."""
+    if len(data) > BYTES_AT_MOST:
+        raise Invalid(f"{name} has more than {BYTES_AT_MOST >> 20} MiB.", faults=[Fault("too large", name)])
+    try:
+        return _Builder(name).build(data)
+    except expat.ExpatError as error:
+        if error.code == expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]:
+            return _decoded(data, name)
+        raise _invalid(expat.ErrorString(error.code), name, error.lineno) from error
+    except (ValueError, LookupError):
+        # Python's bridge to expat knows single-byte encodings only.
+        return _decoded(data, name)
+
+
+class _Builder:
+    def __init__(self, name: str, encoding: str | None = None) -> None:
+        self._name = name
+        self._open: list[Node] = []
+        self._root: Node | None = None
+        self._parser = parser = expat.ParserCreate(encoding)
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.EntityDeclHandler = self._refuse
+        parser.UnparsedEntityDeclHandler = self._refuse
+        parser.ExternalEntityRefHandler = self._refuse
+
+    def build(self, data: bytes) -> Node:
+        self._parser.Parse(data, True)  # noqa: FBT003 - expat takes no names
+        if self._root is None:
+            raise _invalid("no element found", self._name, 1)
+        return self._root
+
+    def _start(self, name: str, _: dict[str, str]) -> None:
+        node = Node(name, self._parser.CurrentLineNumber)
+        if self._open:
+            self._open[-1].children.append(node)
+        else:
+            self._root = node
+        self._open.append(node)
+        if len(self._open) > DEPTH_AT_MOST:
+            raise _invalid(f"elements are nested more than {DEPTH_AT_MOST} deep", self._name, node.line)
+
+    def _end(self, _: str) -> None:
+        self._open.pop()
+
+    def _text(self, text: str) -> None:
+        self._open[-1].text += text
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise _invalid("entities are refused", self._name, self._parser.CurrentLineNumber)
+
+
+def _decoded(data: bytes, name: str) -> Node:
+    found = _ENCODING.search(data)
+    encoding = found[1].decode() if found else "utf-8"
+    try:
+        text = data.decode(encoding)
+    except (LookupError, ValueError) as error:
+        raise _invalid(f"cannot be read in its encoding {encoding!r}", name, 1) from error
+    try:
+        return _Builder(name, "utf-8").build(text.encode())
+    except expat.ExpatError as error:
+        raise _invalid(expat.ErrorString(error.code), name, error.lineno) from error
+    except ValueError as error:
+        raise _invalid("cannot be read as text", name, 1) from error
+
+
+def _invalid(detail: str, name: str, line: int) -> Invalid:
+    fault = Fault(f"not usable XML: {detail}", f"{name}:{line}")
+    return Invalid(f"{name}, line {line}: {fault.detail}.", step="Correct or remove the file.", faults=[fault])

@@ -1,0 +1,100 @@
+"""The version that an import makes: rows gathered into segments, kept one after the other."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from schemas.annotations import ATTRIBUTES, LayerName
+from schemas.manifests import SEGMENT_IMAGES
+from schemas.schema import Digest
+from schemas.splits import Split
+from storage.datasets.content import Content, LayerContent
+from storage.datasets.library import Library
+from storage.datasets.rows import AnnotationRow, ImageRow
+from storage.datasets.segments import BuiltSegment, build_segment
+
+ANNOTATIONS_AT_MOST: Final = 400_000
+"""A segment is ended after so many annotations, so that an import needs the same memory whatever its size."""
+
+Rows = tuple[AnnotationRow, ...]
+
+
+class Gathered(NamedTuple):
+    """One new asset of an import."""
+
+    image: ImageRow
+    split: Split
+    annotations: Rows | None
+    """None: not annotated."""
+    attributes: str
+    """Those of the whole image, as canonical JSON text."""
+
+
+class Segments:
+    """Keeps what it is given as segments; what they are depends on the order and content of what is given alone."""
+
+    def __init__(self, *, layer: LayerName, library: Library) -> None:
+        self._layer = layer
+        self._library = library
+        self._pending: list[Gathered] = []
+        self._late: list[tuple[ImageRow, Rows]] = []
+        self._annotations = 0
+        self._images: dict[Split, dict[Digest, np.ndarray]] = defaultdict(dict)
+        self._layers: dict[LayerName, dict[Digest, np.ndarray]] = defaultdict(dict)
+
+    async def add(self, asset: Gathered) -> None:
+        """Take one more asset; keep a segment when it is full."""
+        self._pending.append(asset)
+        self._annotations += len(asset.annotations or ())
+        if len(self._pending) == SEGMENT_IMAGES or self._annotations >= ANNOTATIONS_AT_MOST:
+            await self._keep_pending()
+
+    def annotate(self, image: ImageRow, annotations: Rows) -> None:
+        """Take the annotations of an asset that was added as not annotated."""
+        self._late.append((image, annotations))
+
+    async def content(self) -> Content:
+        """Keep what is left, and return all that was added."""
+        if self._pending:
+            await self._keep_pending()
+        await self._keep_alone(self._layer, self._late)
+        layers = {name: LayerContent(masks) for name, masks in self._layers.items()}
+        return Content(images=dict(self._images), layers=layers)
+
+    async def _keep_pending(self) -> None:
+        # As the rows of the segment will be, so that the masks speak of the same rows.
+        assets = sorted(self._pending, key=lambda asset: asset.image.asset)
+        self._pending, self._annotations = [], 0
+        digest = await self._keep(
+            [asset.image for asset in assets],
+            [asset.annotations or () for asset in assets],
+            layer=self._layer,
+            described=True,
+        )
+        for split in {asset.split for asset in assets}:
+            self._images[split][digest] = np.array([asset.split is split for asset in assets])
+        annotated = np.array([asset.annotations is not None for asset in assets])
+        if annotated.any():
+            self._layers[self._layer][digest] = annotated
+        described = [asset for asset in assets if asset.attributes]
+        rows = [(asset.image, (AnnotationRow(attributes=asset.attributes),)) for asset in described]
+        await self._keep_alone(ATTRIBUTES, rows)
+
+    async def _keep_alone(self, layer: LayerName, rows: Sequence[tuple[ImageRow, Rows]]) -> None:
+        for start in range(0, len(rows), SEGMENT_IMAGES):
+            some = rows[start : start + SEGMENT_IMAGES]
+            digest = await self._keep(
+                [image for image, _ in some], [annotations for _, annotations in some], layer=layer, described=False
+            )
+            self._layers[layer][digest] = np.ones(len(some), dtype=np.bool_)
+
+    async def _keep(
+        self, images: list[ImageRow], annotations: list[Rows], *, layer: LayerName, described: bool
+    ) -> Digest:
+        def build() -> BuiltSegment:
+            return build_segment(images, annotations, layer=layer, described=described)
+
+        return await self._library.keep_segment(await asyncio.to_thread(build))
