@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 from uuid import uuid4
@@ -14,6 +15,7 @@ from uuid import uuid4
 from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.schema import Digest, digest_of
 from storage.disk import sync, sync_folders
+from storage.ports import StoredBlob
 
 PIECE_BYTES: Final = 1 << 20
 DAY_SECONDS: Final = 24 * 3600
@@ -133,6 +135,13 @@ def check(path: Path, digest: Digest, *, found: Digest) -> None:
     raise Invalid(f"The blob {digest} is damaged: its bytes have the digest {found}.", step=RESTORE)
 
 
+def stored_in(folder: Path) -> list[StoredBlob]:
+    """Return the blobs of one of the folders in which files lie; what is none is passed over."""
+    with folder_errors():
+        found = [_stored(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    return [blob for blob in found if blob]
+
+
 def remove_leftovers(root: Path) -> None:
     """Remove files that were never completed, once they are older than a day."""
     with suppress(FileNotFoundError), os.scandir(root / INCOMING) as entries:
@@ -153,7 +162,7 @@ def folder_errors(digest: Digest | None = None) -> Iterator[None]:
         raise NotFound("blob", digest) from error
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise Unavailable("The disk of the blobs is full.", step="free some space, then try again") from error
+            raise Unavailable("The disk is full.", step="free some space, then try again") from error
         raise Unavailable(f"The folder of the blobs does not answer: {error.strerror or error}.") from error
 
 
@@ -161,3 +170,15 @@ def _write(file: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]
+
+
+def _stored(path: Path) -> StoredBlob | None:
+    digest = f"sha256:{path.name}"
+    try:
+        if path != place(path.parent.parent, digest):
+            return None
+        found = path.stat()
+    except (Invalid, FileNotFoundError):
+        # A file that is no blob, or one that was removed meanwhile.
+        return None
+    return StoredBlob(digest, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
-from schemas.errors import Invalid
+from schemas.errors import Invalid, NotFound
 from schemas.schema import Digest
-from storage.blob_files import folder_errors, place, scan, verified_size
+from storage.blob_files import check, copy, folder_errors, place, stored_in
 from storage.ports import Blobs
 
 FETCHED_TOGETHER: Final = 16
@@ -66,10 +66,10 @@ class BlobCache:
                 self._is_scanned = True
 
     async def _bring(self, paths: Mapping[Digest, Path]) -> None:
-        here = await asyncio.to_thread(_existing, paths)
-        wanted = [digest for digest in paths if digest not in here or not self._is_good(digest)]
+        gone = await asyncio.to_thread(_gone, paths)
+        wanted = [digest for digest in paths if digest in gone or not self._is_trusted(digest)]
         # Shielded: others may wait for the same download when this caller no longer does.
-        work = (asyncio.shield(self._fetch(digest, paths[digest], missing=digest not in here)) for digest in wanted)
+        work = (asyncio.shield(self._fetch(digest, paths[digest])) for digest in wanted)
         answers = await asyncio.gather(*work, return_exceptions=True)
         for digest in paths:
             if digest in self._sizes:
@@ -79,9 +79,64 @@ class BlobCache:
             if answer is not None:
                 raise answer
 
-    def _is_good(self, digest: Digest) -> bool:
+    def _is_trusted(self, digest: Digest) -> bool:
         return digest in self._sizes and digest not in self._unverified
 
-    async def _fetch(self, digest: Digest, path: Path, *, missing: bool) -> None:
-        async with self._fetching, self._lock(digest):
-            ...
+    async def _fetch(self, digest: Digest, path: Path) -> None:
+        async with self._lock(digest):
+            size = await asyncio.to_thread(_size, path, digest, is_trusted=self._is_trusted(digest))
+            if size is None:
+                async with self._fetching:
+                    await self._blobs.fetch(digest, path)
+                size = await asyncio.to_thread(_finish, path)
+            self._sizes[digest] = size
+            self._unverified.discard(digest)
+
+    async def _evict(self) -> None:
+        excess = sum(self._sizes.values()) - self._limit_bytes
+        for digest, size in list(self._sizes.items()):
+            if excess <= 0:
+                return
+            if not self._uses[digest]:
+                excess -= size
+                await asyncio.shield(self._remove(digest))
+
+    async def _remove(self, digest: Digest) -> None:
+        async with self._lock(digest):
+            if self._uses[digest] or digest not in self._sizes:
+                return
+            del self._sizes[digest]
+            self._unverified.discard(digest)
+            await asyncio.to_thread(place(self._folder, digest).unlink, missing_ok=True)
+
+    def _lock(self, digest: Digest) -> asyncio.Lock:
+        return self._locks.setdefault(digest, asyncio.Lock())
+
+
+def _found(folder: Path) -> dict[Digest, int]:
+    with folder_errors():
+        for partial in folder.glob("??/.*"):
+            partial.unlink(missing_ok=True)
+    blobs = [blob for number in range(256) for blob in stored_in(folder / f"{number:02x}")]
+    return {blob.digest: blob.size for blob in sorted(blobs, key=lambda blob: blob.written_at)}
+
+
+def _gone(paths: Mapping[Digest, Path]) -> set[Digest]:
+    return {digest for digest, path in paths.items() if not path.exists()}
+
+
+def _size(path: Path, digest: Digest, *, is_trusted: bool) -> int | None:
+    try:
+        with folder_errors(digest):
+            if not is_trusted:
+                with path.open("rb") as file:
+                    check(path, digest, found=copy(file, None)[0])
+            return path.stat().st_size
+    except (NotFound, Invalid):
+        return None
+
+
+def _finish(path: Path) -> int:
+    with folder_errors():
+        path.chmod(0o444)
+        return path.stat().st_size

@@ -5,14 +5,13 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 from schemas.blobs import BlobRef
 from schemas.errors import Invalid
 from schemas.schema import Digest
-from storage.blob_files import PIECE_BYTES, check, fetch, folder_errors, place, read, remove_leftovers
+from storage.blob_files import PIECE_BYTES, check, fetch, folder_errors, place, read, remove_leftovers, stored_in
 from storage.blob_writer import BlobWriter, Content, Source
 from storage.groups import Groups
 from storage.ports import StoredBlob
@@ -78,7 +77,7 @@ class FolderBlobs:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._threads, remove_leftovers, self._root)
         for number in range(256):
-            for blob in await loop.run_in_executor(self._threads, _scan, self._root / f"{number:02x}"):
+            for blob in await loop.run_in_executor(self._threads, stored_in, self._root / f"{number:02x}"):
                 yield blob
 
     async def remove(self, digest: Digest) -> None:
@@ -122,21 +121,3 @@ class FolderBlobs:
         end = start + length
         while data := await self._run(digest, lambda _: file.read(min(PIECE_BYTES, end - file.tell()))):
             yield data
-
-
-def _scan(folder: Path) -> list[StoredBlob]:
-    with folder_errors():
-        found = [_stored(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
-    return [blob for blob in found if blob]
-
-
-def _stored(path: Path) -> StoredBlob | None:
-    digest = f"sha256:{path.name}"
-    try:
-        if path != place(path.parent.parent, digest):
-            return None
-        found = path.stat()
-    except (Invalid, FileNotFoundError):
-        # A file that is no blob, or one that was removed meanwhile.
-        return None
-    return StoredBlob(digest, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))

@@ -30,11 +30,14 @@ def voc_xml(asset_row: AssetRow, *, layer: LayerName, file_name: str) -> bytes:
     width, height = stored_size(image)
     attributes = image_attributes(asset_row)
     quality = attributes.pop(_MODEL, ABSENT)
-    parts = [
+    head = (
         f"<annotation>\n  <folder>folder</folder>\n  <filename>{_text(file_name)}</filename>\n"
         "  <source>\n    <annotation>unknown</annotation>\n    <image>unknown</image>\n  </source>\n"
         f"  <size>\n    <width>{width}</width>\n    <height>{height}</height>\n    <depth>{image.channels}</depth>\n"
-        "  </size>\n  <segmented>0</segmented>\n",
+        "  </size>\n  <segmented>0</segmented>\n"
+    )
+    parts = [
+        head,
         *_values("cks", attributes, "  "),
         f"  <image_quality>{_text(quality)}</image_quality>\n",
     ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import zipfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -59,7 +59,7 @@ async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs
         "format": parameters.format,
         "images": content.image_count(),
         "losses": dict(sorted(writer.losses.items())),
-        "layers_left_out": sorted(content.layers.keys() - {parameters.layer, ATTRIBUTES}),
+        "layers_left_out": [*sorted(content.layers.keys() - {parameters.layer, ATTRIBUTES})],
     }
     report = Report(summary=summary, findings=tuple(_findings(writer, parameters.format)))
     return Outcome(
@@ -81,6 +81,10 @@ class _Archive:
         with self._zip.open(info, "w", force_zip64=True) as file:
             for piece in member.pieces:
                 file.write(piece)
+
+    def add_all(self, members: Iterable[Member]) -> None:
+        for member in members:
+            self.add(member)
 
     def add_file(self, name: str, path: Path) -> None:
         with path.open("rb") as file:
@@ -121,7 +125,7 @@ async def _write(
                 await _add_images(archive, named, blobs=blobs, scratch=work.scratch)
             done += len(batch)
             work.progress(0.9 * done / max(total, 1), "writing images")
-        await asyncio.to_thread(lambda: [archive.add(member) for member in writer.finish()])
+        await asyncio.to_thread(archive.add_all, writer.finish())
     finally:
         await asyncio.to_thread(archive.close)
 
@@ -146,8 +150,7 @@ def _narrowed(row: AssetRow, *, layer: LayerName, classes: frozenset[str]) -> As
 
 def _annotate(archive: _Archive, writer: Exporter, named: Sequence[tuple[AssetRow, str]]) -> None:
     for row, name in named:
-        for member in writer.add(row, file_name=name):
-            archive.add(member)
+        archive.add_all(writer.add(row, file_name=name))
 
 
 async def _add_images(archive: _Archive, named: Sequence[tuple[AssetRow, str]], *, blobs: Blobs, scratch: Path) -> None:
@@ -156,7 +159,7 @@ async def _add_images(archive: _Archive, named: Sequence[tuple[AssetRow, str]], 
         some = small[start : start + FETCHED_AT_ONCE]
         found = await asyncio.gather(*(blobs.get(f"sha256:{row.asset}") for row, _ in some))
         members = [Member(f"images/{name}", [data]) for (_, name), data in zip(some, found, strict=True)]
-        await asyncio.to_thread(lambda members=members: [archive.add(member) for member in members])
+        await asyncio.to_thread(archive.add_all, members)
     for row, name in named:
         if row.image.size > SMALL_BYTES:
             path = scratch / row.asset
