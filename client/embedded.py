@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import Final
 
 import structlog
@@ -115,6 +116,7 @@ async def running(place: Place) -> AsyncIterator[None]:
             offered=frozenset(handlers(tools)),
         )
         await _first_start(database, data)
+        await asyncio.to_thread(_emptied, data / "scratch")
         working = _working(tools, bus=bus, announcer=announcer, settings=WorkerSettings(scratch=data / "scratch"))
         await stack.enter_async_context(working)
         await stack.enter_async_context(_listening(build_app(services), place))
@@ -181,6 +183,12 @@ async def _first_start(database: Database, data: Path) -> None:
         known = await executors.get(found.id)  # of an earlier release, or another place on the disk
         changes = found.model_dump(exclude={"id", "generation", "created_at"})
         await executors.replace(known.successor(**changes), was=known)
+
+
+def _emptied(folder: Path) -> None:
+    """Leave a folder without what a process that was killed left in it."""
+    rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 async def _inspect(submission: ExecutorSubmission) -> Executor:

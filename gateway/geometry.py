@@ -6,8 +6,9 @@ from typing import Final, Literal
 from schemas.annotations import Annotation, Box, Polygon
 from schemas.errors import Fault
 
-# Tools that count in percent are a little off when they come back to pixels.
-TOLERANCE_PIXELS: Final = 0.01
+# VOC counts pixels from 1, so that what was imported from it may reach one pixel further; and tools
+# that count in percent are a little off when they come back to pixels.
+TOLERANCE_PIXELS: Final = 1.0
 
 
 def faults_of(

@@ -18,6 +18,8 @@ HEADER: Final = "Idempotency-Key"
 # A structured field's string (RFC 8941), or the same characters bare, as older clients send them.
 KEY: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"|([\x21\x23-\x5b\x5d-\x7e]{1,255})')
 SECONDS_TO_WAIT: Final = "1"
+UNDER_WAY: Final = web.AppKey("under_way", set[Id])
+"""The requests with a key that this process answers just now."""
 
 
 def key_of(request: web.Request) -> str | None:
@@ -55,21 +57,24 @@ async def idempotency(request: web.Request, handler: Handler) -> web.StreamRespo
     operation = operation_of(request)
     if request.method != "POST" or operation is None or operation.accepts_key or key_of(request) is None:
         return await handler(request)
-    services = request.app[SERVICES]
+    services, under_way = request.app[SERVICES], request.app[UNDER_WAY]
     mine = RememberedRequest(
         id=identity_of(request), fingerprint=await fingerprint_of(request), created_at=services.clock()
     )
+    if mine.id in under_way:
+        raise _in_progress()
+    under_way.add(mine.id)
     try:
         remembered = await _begin(services, mine)
-    except Conflict as conflict:
-        raise _in_progress() from conflict
-    if remembered.status is not None:
-        return _again(remembered)
-    return await _answer(request, handler, remembered)
+        if remembered.status is not None:
+            return _again(remembered)
+        return await _answer(request, handler, remembered)
+    finally:
+        under_way.discard(mine.id)
 
 
 async def _begin(services: Services, mine: RememberedRequest) -> RememberedRequest:
-    """Return the request as it is remembered: begun just now by this call, or ended; raise Refused or Conflict."""
+    """Return the request as it is remembered: begun just now by this call, or ended; raise Refused."""
     requests = services.database.documents(RememberedRequest)
     try:
         await requests.add(mine)
@@ -85,7 +90,10 @@ async def _begin(services: Services, mine: RememberedRequest) -> RememberedReque
         if mine.created_at - known.created_at < timedelta(seconds=services.settings.request_takeover_seconds):
             raise _in_progress() from conflict
         mine = known.successor(created_at=mine.created_at)
-        await requests.replace(mine, was=known)
+        try:
+            await requests.replace(mine, was=known)
+        except Conflict as taken:
+            raise _in_progress() from taken
     return mine
 
 

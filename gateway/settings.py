@@ -43,7 +43,10 @@ class GatewaySettings(BaseSettings):
     key_cache_seconds: float = Field(default=5.0, ge=0)
     """How long a removed key may still work."""
     request_takeover_seconds: float = Field(default=60.0, ge=0)
-    """After how long a request that never ended may be made again under its idempotency key."""
+    """After how long a request that another process never ended may be made again under its idempotency key.
+
+    0 where there is no other process: what a former one left unfinished then is made again at once.
+    """
     draw_at_once: PositiveInt = 2
     """How many thumbnails are drawn at the same time."""
     thumbnail_cache_bytes: PositiveInt = 64 * 2**20

@@ -21,6 +21,7 @@ class Wanted(NamedTuple):
     asset: AssetId
     size: int
     layers: tuple[str, ...]
+    confidence: float
 
 
 class Thumbnails:
@@ -41,9 +42,7 @@ class Thumbnails:
         rows = await annotations()
         async with self._slots:
             data = await self._blobs.get(f"sha256:{wanted.asset}")
-            drawn = await asyncio.to_thread(
-                thumbnail, data, size=wanted.size, annotations=rows, subject=wanted.asset
-            )
+            drawn = await asyncio.to_thread(thumbnail, data, size=wanted.size, annotations=rows, subject=wanted.asset)
         self._remember(wanted, drawn)
         return drawn
 

@@ -28,6 +28,7 @@ class BlobCache:
         self._folder = folder
         self._limit_bytes = limit_bytes
         self._sizes: OrderedDict[Digest, int] = OrderedDict()
+        self._bytes = 0
         self._unverified: set[Digest] = set()
         self._uses: Counter[Digest] = Counter()
         # One download or removal of a digest at a time: whoever comes second finds it done.
@@ -62,6 +63,7 @@ class BlobCache:
         async with self._scanning:
             if not self._is_scanned:
                 self._sizes.update(await asyncio.to_thread(_found, self._folder))
+                self._bytes = sum(self._sizes.values())
                 self._unverified.update(self._sizes)
                 self._is_scanned = True
 
@@ -89,23 +91,23 @@ class BlobCache:
                 async with self._fetching:
                     await self._blobs.fetch(digest, path)
                 size = await asyncio.to_thread(_finish, path)
+            self._bytes += size - self._sizes.get(digest, 0)
             self._sizes[digest] = size
             self._unverified.discard(digest)
 
     async def _evict(self) -> None:
-        excess = sum(self._sizes.values()) - self._limit_bytes
-        for digest, size in list(self._sizes.items()):
-            if excess <= 0:
+        if self._bytes <= self._limit_bytes:
+            return
+        for digest in list(self._sizes):
+            await asyncio.shield(self._remove(digest))
+            if self._bytes <= self._limit_bytes:
                 return
-            if not self._uses[digest]:
-                excess -= size
-                await asyncio.shield(self._remove(digest))
 
     async def _remove(self, digest: Digest) -> None:
         async with self._lock(digest):
             if self._uses[digest] or digest not in self._sizes:
                 return
-            del self._sizes[digest]
+            self._bytes -= self._sizes.pop(digest)
             self._unverified.discard(digest)
             await asyncio.to_thread(place(self._folder, digest).unlink, missing_ok=True)
 

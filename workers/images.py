@@ -30,7 +30,7 @@ SUFFIXES: Final = {
 _ORIENTATION_TAG: Final = 0x0112
 _HASH_SIDE: Final = 16
 # A JPEG is decoded at the smallest scale that still has this many pixels: all its bytes are read all the same.
-_DRAFT: Final = (4 * _HASH_SIDE, 4 * _HASH_SIDE)
+_DRAFT: Final = (2 * _HASH_SIDE + 2, 2 * _HASH_SIDE)
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -106,6 +106,9 @@ def _inspect(data: bytes, name: str, limits: Limits) -> ImageRow | BadImage:
 
 
 def _orientation(image: Image.Image) -> int:
+    # Looking for it where there is none costs as much as decoding a small picture.
+    if image.format != "TIFF" and not image.info.keys() & {"exif", "Raw profile type exif"}:
+        return 1
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001 - damaged EXIF data does not harm the picture, and raises whatever it likes

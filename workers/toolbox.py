@@ -45,7 +45,7 @@ class Toolbox:
 def handlers(tools: Toolbox) -> dict[str, Handler]:
     """Return the handler of each type of task that this release offers."""
     library, blobs, database = tools.library, tools.blobs, tools.database
-    running = {"cache": tools.cache, "runtimes": tools.runtimes}
+    cache, runtimes = tools.cache, tools.runtimes
     return {
         "import": partial(
             import_files, library=library, blobs=blobs, database=database, pool=tools.pool, settings=tools.importing
@@ -56,12 +56,12 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
         "split": partial(split, library=library),
         "exclude": partial(exclude, library=library),
         "fuse": partial(fuse, library=library, blobs=blobs, database=database),
-        "train": partial(train, library=library, blobs=blobs, database=database, **running),
-        "mine": partial(mine, library=library, blobs=blobs, database=database, **running),
-        "infer": partial(infer, library=library, blobs=blobs, database=database, **running),
+        "train": partial(train, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
+        "mine": partial(mine, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
+        "infer": partial(infer, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
         "label": partial(label, library=library, blobs=blobs, database=database),
-        "evaluate": partial(evaluate, library=library, blobs=blobs),
-        "export": partial(export, library=library, blobs=blobs),
+        "evaluate": partial(evaluate, library=library, blobs=blobs, database=database),
+        "export": partial(export, library=library, blobs=blobs, database=database),
     }
 
 

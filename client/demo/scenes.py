@@ -29,13 +29,14 @@ class Box:
 
 @dataclass(frozen=True)
 class Digit:
-    """One digit to be drawn: its opacity, top left corner and colour relative to what lies below it."""
+    """One digit to be drawn: its opacity, top left corner, and how it differs from what lies below it."""
 
     name: str
     alpha: Floats
     x: int
     y: int
-    contrast: Floats
+    contrast: float
+    tint: Floats
 
     def box(self) -> Box:
         rows, columns = np.nonzero(self.alpha > INK)
@@ -99,17 +100,22 @@ def render(scene: Scene, *, photographs: list[Floats], rng: np.random.Generator)
     for digit in scene.digits:
         side = len(digit.alpha)
         area = canvas[digit.y : digit.y + side, digit.x : digit.x + side]
-        colour = area.mean(axis=(0, 1)) + digit.contrast
-        area += digit.alpha[..., None] * (colour - area)
+        area += digit.alpha[..., None] * (_ink(digit, area.mean(axis=(0, 1))) - area)
     canvas += rng.normal(0, 4, canvas.shape).astype(np.float32)
     return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
+
+
+def _ink(digit: Digit, below: Floats) -> Floats:
+    """Return the digit's colour: lighter or darker as drawn, the other way where there is no room for that."""
+    room = 0 <= float(below.mean()) + digit.contrast <= 255
+    return below + (digit.contrast if room else -digit.contrast) + digit.tint
 
 
 def _at_random(name: str, glyph: Floats, *, side: int, rng: np.random.Generator) -> Digit:
     alpha = np.asarray(Image.fromarray(glyph).resize((side, side), Image.Resampling.BICUBIC))
     x, y = (int(value) for value in rng.integers(0, SIDE - side + 1, 2))
-    contrast = rng.choice([-1, 1]) * rng.uniform(60, 130) + rng.uniform(-25, 25, 3)
-    return Digit(name, np.clip(alpha, 0, 1), x, y, contrast.astype(np.float32))
+    contrast, tint = float(rng.choice([-1, 1]) * rng.uniform(60, 130)), rng.uniform(-25, 25, 3)
+    return Digit(name, np.clip(alpha, 0, 1), x, y, contrast, tint.astype(np.float32))
 
 
 def _overlap(one: Box, two: Box) -> bool:

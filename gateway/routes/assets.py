@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Final
 
 from aiohttp import web
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 
 from gateway.drawing import MEDIA_TYPE
 from gateway.files import IMMUTABLE, PLAIN, send_blob
@@ -34,7 +34,14 @@ ASSET: Final = f"{VERSION}/assets/{{asset}}"
 ASSET_ID: Final = re.compile(r"[0-9a-f]{64}")
 # What a browser shows as a picture and never runs.
 PICTURES: Final = frozenset({"image/jpeg", "image/png", "image/bmp", "image/webp", "image/gif", "image/tiff"})
-Layers = Annotated[tuple[LayerName, ...], Field(max_length=100)]
+
+
+def _separate(names: object) -> object:
+    return [part for name in names for part in str(name).split(",")] if isinstance(names, list | tuple) else names
+
+
+Layers = Annotated[tuple[LayerName, ...], BeforeValidator(_separate), Field(max_length=100)]
+"""Repeated, or separated by commas: no layer's name has one."""
 
 
 class AssetsQuery(PageQuery):
@@ -65,6 +72,8 @@ class ThumbnailQuery(Schema):
     """The pixels of its long side; a smaller image stays as it is."""
     layers: Layers = ()
     """The layers that are drawn; none when not given."""
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """From which confidence on predictions are drawn."""
     expires: str = ""
     signature: str = ""
 
@@ -116,14 +125,17 @@ async def send_thumbnail(request: web.Request) -> web.StreamResponse:
     """Send a small picture of an image as displayed, with the annotations of some layers drawn."""
     query = read_query(request, ThumbnailQuery)
     version = await version_of(request)
-    wanted = Wanted(version.digest, _asset_id(request), query.size, tuple(dict.fromkeys(query.layers)))
+    wanted = Wanted(
+        version.digest, _asset_id(request), query.size, tuple(dict.fromkeys(query.layers)), query.confidence
+    )
     headers = {**PLAIN, "Cache-Control": IMMUTABLE, "ETag": f'"{digest_of(repr(wanted).encode())[7:]}"'}
     if request.if_none_match and any(f'"{tag.value}"' == headers["ETag"] for tag in request.if_none_match):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
 
     async def annotations() -> list[AnnotationRow]:
         row = await _row(request, version, wanted.layers)
-        return [annotation for layer in wanted.layers for annotation in row.layers.get(layer, ())]
+        drawn = [annotation for layer in wanted.layers for annotation in row.layers.get(layer, ())]
+        return [one for one in drawn if one.confidence is None or one.confidence >= wanted.confidence]
 
     drawn = await request.app[THUMBNAILS].draw(wanted, annotations)
     return web.Response(body=drawn, content_type=MEDIA_TYPE, headers=headers)

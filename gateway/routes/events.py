@@ -30,7 +30,7 @@ class EventQuery(PageQuery):
 
 @routes.get("/v1/events", query=EventQuery, answer=Page[LoggedEvent])
 async def list_events(request: web.Request) -> web.Response:
-    """List events after a position; the last one's position is where to go on, also when there is no next page."""
+    """List events after a position; that of the last one is where to go on later."""
     query = read_query(request, EventQuery)
     services = request.app[SERVICES]
     after = query.after if query.cursor is None else int(query.cursor)

@@ -9,7 +9,7 @@ from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import changed, nothing, reply
 from gateway.services import SERVICES
-from schemas.errors import NotFound
+from schemas.errors import Conflict, NotFound
 from schemas.executors import Executor, ExecutorChange, ExecutorSubmission
 from schemas.pages import Page
 from storage.ports import Query
@@ -34,7 +34,13 @@ async def register_executor(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     inspected = await services.inspect_executor(submission)
     executor = inspected.model_copy(update={"id": identity_of(request), "created_at": services.clock()})
-    await services.database.documents(Executor).add(executor)
+    executors = services.database.documents(Executor)
+    try:
+        await executors.add(executor)
+    except Conflict as conflict:
+        if not await executors.get_many([executor.id]):  # else the same request, sent again
+            step = "Choose another name, or change the executor of this one."
+            raise Conflict("executor", executor.name, key=conflict.key, step=step) from conflict
     return reply(executor, status=201, headers={"Location": f"/v1/executors/{executor.name}"})
 
 

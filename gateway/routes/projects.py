@@ -13,7 +13,7 @@ from gateway.services import SERVICES
 from schemas.errors import Conflict
 from schemas.pages import Page
 from schemas.projects import ClassEntry, ClassList, Project, ProjectChange, ProjectSubmission
-from storage.ports import Query
+from storage.ports import Database, Query
 
 routes: Final = Routes("projects")
 
@@ -43,15 +43,23 @@ async def create_project(request: web.Request) -> web.Response:
     project = Project(id=identity_of(request), created_at=services.clock(), **given)
     entries = tuple(ClassEntry(name=name) for name in dict.fromkeys(submission.classes))
     classes = ClassList(id=project.id).with_entries(entries)
+    project = await _keep(services.database, project, classes.model_copy(update={"generation": 0}))
+    return reply(project, status=201, headers={"Location": f"/v1/projects/{project.name}"})
+
+
+async def _keep(database: Database, project: Project, classes: ClassList) -> Project:
+    projects, lists = database.documents(Project), database.documents(ClassList)
     # The classes first: they are found through the project only.
-    await services.database.documents(ClassList).add(classes.model_copy(update={"generation": 0}))
+    await lists.add_many([classes])
     try:
-        await services.database.documents(Project).add(project)
+        await projects.add(project)
     except Conflict as conflict:
-        await services.database.documents(ClassList).remove(project.id)
+        if kept := await projects.get_many([project.id]):
+            return kept[0]  # by the same request, before it was sent again
+        await lists.remove(project.id)
         step = "Choose another name; one of a removed project is taken until that is shown again."
         raise Conflict("project", project.name, key=conflict.key, step=step) from conflict
-    return reply(project, status=201, headers={"Location": f"/v1/projects/{project.name}"})
+    return project
 
 
 @routes.get("/v1/projects/{project}", answer=Project)

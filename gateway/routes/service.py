@@ -1,6 +1,7 @@
 """The service itself: how it is, what it counted, and what it can do."""
 
 import asyncio
+from importlib.resources import files
 from typing import Final
 
 from aiohttp import web
@@ -19,6 +20,13 @@ routes: Final = Routes("service")
 
 READY_SECONDS: Final = 2.0
 PROMETHEUS: Final = "text/plain"
+PAGE: Final = (files("gateway") / "docs.html").read_bytes()
+# Everything the page needs is in it; nothing else is loaded, and nobody frames it.
+POLICY: Final = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+PAGE_HEADERS: Final = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
 
 
 @routes.get("/healthz", answer=Health, public=True)
@@ -54,3 +62,9 @@ async def show_metrics(request: web.Request) -> web.Response:
 async def show_openapi(request: web.Request) -> web.Response:
     """Send this description of the service."""
     return web.Response(body=request.app[DOCUMENT], content_type="application/json")
+
+
+@routes.get("/docs", media_type="text/html", public=True)
+async def show_docs(_: web.Request) -> web.Response:
+    """Show this description as a page that needs nothing else."""
+    return web.Response(body=PAGE, content_type="text/html", charset="utf-8", headers=PAGE_HEADERS)

@@ -32,6 +32,7 @@ async def send_upload(request: web.Request) -> web.Response:
     settings = request.app[SERVICES].settings
     if (request.content_length or 0) > settings.upload_limit_bytes:
         raise _too_large(settings.upload_limit_bytes)
+    await asyncio.to_thread(settings.spool.mkdir, parents=True, exist_ok=True)
     # What is spooled goes when this ends, however it ends: an upload is complete or not there.
     with tempfile.TemporaryDirectory(prefix="ymir-upload-", dir=settings.spool) as folder:
         path = Path(folder) / "upload"

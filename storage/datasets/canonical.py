@@ -48,8 +48,7 @@ def _pieces(column: Any) -> Iterator[Any]:  # noqa: ANN401 - pyarrow has no type
     elif pa.types.is_fixed_size_binary(column.type):
         yield fixed_matrix(given).data
     else:
-        values = given.to_numpy(zero_copy_only=False)
-        yield values.astype(values.dtype.newbyteorder("<"), copy=False).data
+        yield _numbers(given)
 
 
 def _named(column: Any) -> Iterator[Any]:  # noqa: ANN401 - pyarrow has no types
@@ -79,4 +78,12 @@ def _listed(column: Any) -> Iterator[Any]:  # noqa: ANN401 - pyarrow has no type
     if pa.types.is_list(inner.type):
         yield from _listed(inner)
     else:
-        yield inner.to_numpy(zero_copy_only=False).astype("<f8", copy=False).data
+        yield _numbers(inner)
+
+
+def _numbers(column: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
+    values = column.to_numpy(zero_copy_only=False)
+    if values.dtype.kind == "f":
+        # -0.0 equals 0.0, so its bytes must.
+        values = values + 0.0
+    return values.astype(values.dtype.newbyteorder("<"), copy=False).data

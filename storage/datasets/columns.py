@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from schemas.errors import Invalid
@@ -84,7 +83,7 @@ def annotation_columns(rows: Sequence[AnnotationRow], images: NDArray[np.int32])
         "image": pa.array(images),
         "class": _names("class", _field(rows, "class_name")),
         **_boxes(_field(rows, "box")),
-        "rotation": pa.array(np.fromiter(_field(rows, "rotation"), np.float64, len(rows)) + 0.0),
+        "rotation": pa.array(np.fromiter(_field(rows, "rotation"), np.float64, len(rows))),
         "polygons": _lists("polygons", _field(rows, "polygons")),
         "mask_height": _optional("mask_height", [mask and mask.height for mask in masks]),
         "mask_width": _optional("mask_width", [mask and mask.width for mask in masks]),
@@ -142,7 +141,7 @@ def _boxes(boxes: list[Any]) -> dict[str, pa.Array]:
         missing = np.fromiter((box is None for box in boxes), np.bool_, len(boxes))
         boxes = [NO_BOX if box is None else box for box in boxes]
     flat = np.fromiter(chain.from_iterable(boxes), np.float64, len(BOX) * len(boxes))
-    sides = (flat + 0.0).reshape(-1, len(BOX)).T
+    sides = flat.reshape(-1, len(BOX)).T
     return {name: pa.array(np.ascontiguousarray(side), mask=missing) for name, side in zip(BOX, sides, strict=True)}
 
 
@@ -151,7 +150,7 @@ def _optional(name: str, values: list[Any]) -> pa.Array:
     # Most columns are empty as a whole, and to see that is much quicker than to convert them.
     if values.count(None) == len(values):
         return pa.nulls(len(values), kind)
-    return _zeroed(_array(name, values, kind))
+    return _array(name, values, kind)
 
 
 def _texts(name: str, values: list[str]) -> pa.Array:
@@ -163,8 +162,3 @@ def _lists(name: str, values: list[Any]) -> pa.Array:
     if any(values):
         return _array(name, values, kind)
     return pa.ListArray.from_arrays(np.zeros(len(values) + 1, np.int32), pa.array([], kind.value_type))
-
-
-def _zeroed(column: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
-    """Return a column with -0.0 as 0.0: equal values have equal bytes."""
-    return pc.add(column, 0.0) if pa.types.is_floating(column.type) else column

@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.annotations import LayerName
@@ -19,12 +18,12 @@ from storage.datasets.asset_ids import ASSET_BYTES
 from storage.datasets.canonical import segment_digest
 from storage.datasets.columns import (
     ANNOTATION_COLUMNS,
-    BOX,
     ID_BYTES,
     annotation_columns,
     fixed_bytes,
     image_columns,
 )
+from storage.datasets.numbers import check_numbers
 from storage.datasets.rows import AnnotationRow, ImageRow
 
 FORMAT: Final = 1
@@ -62,7 +61,7 @@ def build_segment(
     columns = annotation_columns(rows, of_image)
     columns["id"] = fixed_bytes(annotation_ids(rows, of_image, assets=images, layer=layer), ID_BYTES)
     table = pa.table(columns, schema=ANNOTATION_COLUMNS)
-    _check_values(table, images)
+    check_numbers(table, images)
     return assembled(image_columns(images, counts, described=described), table)
 
 
@@ -104,26 +103,6 @@ def _checked_order(images: Sequence[ImageRow], annotations: Sequence[Sequence[An
     if odd is not None:
         raise Invalid(f"An asset id has {ASSET_BYTES} bytes; {odd.hex()!r} has {len(odd)}.")
     return order
-
-
-def _check_values(annotations: pa.Table, images: Sequence[ImageRow]) -> None:
-    """Raise Invalid for a number that is not finite and for a box of negative size."""
-    for name in (*BOX, "rotation", "area", "confidence", "quality"):
-        column = annotations.column(name)
-        if column.null_count == len(column):
-            continue
-        good = pc.is_finite(column)
-        if name in {"width", "height"}:
-            good = pc.and_(good, pc.greater_equal(column, 0.0))
-        bad = pc.indices_nonzero(pc.invert(good))
-        if len(bad):
-            row = bad[0].as_py()
-            image = images[annotations.column("image")[row].as_py()]
-            raise Invalid(
-                f"An annotation of the asset {image.asset.hex()} ({image.file_name or 'without a name'}) has the"
-                f" {name} {column[row].as_py()}.",
-                step="Correct or remove that annotation.",
-            )
 
 
 def _parquet(table: pa.Table) -> bytes:

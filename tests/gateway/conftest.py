@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from pydantic import SecretStr
 
 from gateway.app import build_app
 from gateway.services import Services
@@ -46,7 +47,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 def settings(tmp_path: Path) -> GatewaySettings:
     (tmp_path / "imports").mkdir()
     return GatewaySettings(
-        link_key="a key that signs links",
+        link_key=SecretStr("a key that signs links"),
         import_roots=(tmp_path / "imports",),
         body_limit_bytes=2**20,
         upload_limit_bytes=2**20,

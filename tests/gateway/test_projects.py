@@ -1,7 +1,9 @@
 """Projects and classes over HTTP."""
 
+import pytest
+
 from tests.gateway.api import Api
-from tests.gateway.world import PROJECT, World
+from tests.gateway.world import PROJECT
 
 
 async def test_a_project_is_made_shown_listed_changed_and_hidden(api: Api) -> None:
@@ -29,7 +31,8 @@ async def test_the_classes_of_a_new_project_are_clean(api: Api) -> None:
     assert [entry["name"] for entry in classes["classes"]] == ["sedan", "van"]
 
 
-async def test_a_name_that_is_taken_is_a_conflict_that_leaves_nothing_behind(api: Api, world: World) -> None:
+@pytest.mark.usefixtures("world")
+async def test_a_name_that_is_taken_is_a_conflict_that_leaves_nothing_behind(api: Api) -> None:
     problem = await api.post("/v1/projects", {"name": PROJECT, "classes": ["eagle"]}, expect=409)
 
     assert "name" in problem["detail"]
@@ -37,7 +40,8 @@ async def test_a_name_that_is_taken_is_a_conflict_that_leaves_nothing_behind(api
     assert len((await api.get("/v1/projects"))["items"]) == 1
 
 
-async def test_classes_are_added_all_or_none(api: Api, world: World) -> None:
+@pytest.mark.usefixtures("world")
+async def test_classes_are_added_all_or_none(api: Api) -> None:
     taken = {"classes": [{"name": "blackbird"}, {"name": "crow", "aliases": ["robin"]}]}
     free = {"classes": [{"name": "Blackbird", "aliases": ["merle"]}]}
 
@@ -52,7 +56,8 @@ async def test_classes_are_added_all_or_none(api: Api, world: World) -> None:
     assert added["classes"][3] == {"name": "blackbird", "aliases": ["merle"]}
 
 
-async def test_a_class_twice_in_a_batch_is_refused(api: Api, world: World) -> None:
+@pytest.mark.usefixtures("world")
+async def test_a_class_twice_in_a_batch_is_refused(api: Api) -> None:
     batch = {"classes": [{"name": "crow"}, {"name": "Crow", "aliases": ["raven"]}]}
 
     problem = await api.post(f"/v1/projects/{PROJECT}/classes", batch, expect=422)
@@ -60,7 +65,8 @@ async def test_a_class_twice_in_a_batch_is_refused(api: Api, world: World) -> No
     assert [error["pointer"] for error in problem["errors"]] == ["/classes/0/name", "/classes/1/name"]
 
 
-async def test_aliases_of_a_class_are_replaced(api: Api, world: World) -> None:
+@pytest.mark.usefixtures("world")
+async def test_aliases_of_a_class_are_replaced(api: Api) -> None:
     await api.patch(f"/v1/projects/{PROJECT}/classes/robin", {"aliases": ["redbreast"]})
 
     changed = await api.patch(f"/v1/projects/{PROJECT}/classes/Robin", {"aliases": ["ruddock"]})
@@ -69,7 +75,8 @@ async def test_aliases_of_a_class_are_replaced(api: Api, world: World) -> None:
     assert changed["classes"][0] == {"name": "robin", "aliases": ["ruddock"]}
 
 
-async def test_a_change_of_what_was_changed_since_is_refused(api: Api, world: World) -> None:
+@pytest.mark.usefixtures("world")
+async def test_a_change_of_what_was_changed_since_is_refused(api: Api) -> None:
     path = f"/v1/projects/{PROJECT}"
     read = await api.raw("GET", path)
 

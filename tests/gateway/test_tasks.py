@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from typing_extensions import override
 
 from gateway.app import build_app
 from gateway.services import Services
@@ -21,6 +22,8 @@ from storage.local_bus import LocalBus
 from tests.factories import NOON, WORKER, a_task
 from tests.gateway.api import JSON, Api
 from tests.gateway.world import PROJECT, World
+
+pytestmark = pytest.mark.usefixtures("world")
 
 TASKS = f"/v1/projects/{PROJECT}/tasks"
 SAMPLE = {"type": "sample", "dataset": "few", "source": "pool", "count": 1}
@@ -60,7 +63,7 @@ async def test_that_a_task_was_queued_is_announced(api: Api, world: World) -> No
     assert [item["event"]["subject"] for item in (await api.get("/v1/events"))["items"]] == [task["id"]]
 
 
-async def test_everything_that_is_wrong_is_said_at_once(api: Api, world: World) -> None:
+async def test_everything_that_is_wrong_is_said_at_once(api: Api) -> None:
     body = {
         **TRAIN,
         "training": [{"ref": "pool"}, {"ref": "pond@3"}],
@@ -72,7 +75,14 @@ async def test_everything_that_is_wrong_is_said_at_once(api: Api, world: World) 
     problem = await api.post(TASKS, body, expect=422)
 
     faults = {error["pointer"]: error["detail"] for error in problem["errors"]}
-    assert set(faults) == {"/training/0/ref", "/training/1/ref", "/validation/0", "/classes/1", "/executor", "/pretrained/id"}
+    assert set(faults) == {
+        "/training/0/ref",
+        "/training/1/ref",
+        "/validation/0",
+        "/classes/1",
+        "/executor",
+        "/pretrained/id",
+    }
     assert "'wren'" in faults["/classes/1"]
     assert (await api.get(TASKS))["items"] == []
 
@@ -89,16 +99,14 @@ async def test_everything_that_is_wrong_is_said_at_once(api: Api, world: World) 
         ({"type": "sing"}, ""),
     ],
 )
-async def test_a_malformed_task_is_refused_where_it_is_wrong(
-    api: Api, world: World, change: JSON, pointer: str
-) -> None:
+async def test_a_malformed_task_is_refused_where_it_is_wrong(api: Api, change: JSON, pointer: str) -> None:
     problem = await api.post(TASKS, {**SAMPLE, **change}, expect=422)
 
     assert [error.get("pointer", "") for error in problem["errors"]] == [pointer]
     assert problem["step"]
 
 
-async def test_a_type_that_no_worker_handles_is_refused(api: Api, world: World) -> None:
+async def test_a_type_that_no_worker_handles_is_refused(api: Api) -> None:
     body = {"type": "split", "dataset": "d", "source": "pool", "training": 1.0}
 
     problem = await api.post(TASKS, body, expect=422)
@@ -135,7 +143,9 @@ async def test_a_stage_that_a_model_lacks_is_refused(api: Api, world: World) -> 
     await api.post(TASKS, body, expect=202)
     problem = await api.post(TASKS, {**body, "model": {"id": model.id, "stage": "worst"}}, expect=422)
 
-    assert problem["errors"] == [{"detail": "The model has no such stage. It has: best, last.", "pointer": "/model/stage"}]
+    assert problem["errors"] == [
+        {"detail": "The model has no such stage. It has: best, last.", "pointer": "/model/stage"}
+    ]
 
 
 async def test_a_layer_that_the_version_lacks_is_refused(api: Api, world: World) -> None:
@@ -149,9 +159,7 @@ async def test_a_layer_that_the_version_lacks_is_refused(api: Api, world: World)
 
 
 @pytest.mark.parametrize("path", ["/etc", "{roots}/../outside", "{roots}/link", "imports", "{roots}/absent", "\x00"])
-async def test_a_path_outside_the_import_roots_is_refused(
-    api: Api, world: World, tmp_path: Path, path: str
-) -> None:
+async def test_a_path_outside_the_import_roots_is_refused(api: Api, tmp_path: Path, path: str) -> None:
     roots = tmp_path / "imports"
     (tmp_path / "outside").mkdir()
     (roots / "link").symlink_to(tmp_path / "outside")
@@ -162,14 +170,14 @@ async def test_a_path_outside_the_import_roots_is_refused(
     assert [error["pointer"] for error in problem["errors"]] == ["/source/path"]
 
 
-async def test_a_path_inside_the_import_roots_is_accepted(api: Api, world: World, tmp_path: Path) -> None:
+async def test_a_path_inside_the_import_roots_is_accepted(api: Api, tmp_path: Path) -> None:
     (tmp_path / "imports" / "birds").mkdir()
     source = {"path": str(tmp_path / "imports" / "birds")}
 
     await api.post(TASKS, {"type": "import", "dataset": "d", "source": source}, expect=202)
 
 
-async def test_an_upload_that_does_not_exist_is_refused(api: Api, world: World) -> None:
+async def test_an_upload_that_does_not_exist_is_refused(api: Api) -> None:
     source = {"upload": "0" * 32}
 
     problem = await api.post(TASKS, {"type": "import", "dataset": "d", "source": source}, expect=422)
@@ -200,6 +208,7 @@ async def test_a_ref_with_a_number_beyond_every_version_is_refused(api: Api, wor
 class DeadBus(LocalBus):
     """Rings nobody."""
 
+    @override
     async def ring(self, doorbell: Doorbell) -> None:
         raise Unavailable("The broker is away.")
 
@@ -207,6 +216,7 @@ class DeadBus(LocalBus):
 class HangingBus(LocalBus):
     """Never comes back."""
 
+    @override
     async def ring(self, doorbell: Doorbell) -> None:
         await asyncio.Event().wait()
 
@@ -321,7 +331,7 @@ async def test_a_file_that_a_task_has_not_written_is_not_found(api: Api, world: 
     assert "queued" in problem["step"]
 
 
-async def test_an_upload_is_sent_shown_and_named_by_an_import(api: Api, world: World) -> None:
+async def test_an_upload_is_sent_shown_and_named_by_an_import(api: Api) -> None:
     sent = await api.call("PUT", "/v1/uploads/birds.zip", expect=201, data=b"PK\x05\x06" + bytes(18))
 
     shown = await api.get(f"/v1/uploads/{sent['id']}")
@@ -343,5 +353,5 @@ async def test_an_upload_that_cannot_be_kept_leaves_nothing(
 ) -> None:
     await api.call("PUT", f"/v1/uploads/{name}", expect=status, data=io.BytesIO(data))
 
-    assert not list(tmp_path.glob("ymir-upload-*"))
+    assert not await asyncio.to_thread(lambda: list(tmp_path.glob("ymir-upload-*")))
     assert await api.services.database.documents(Upload).count() == 0

@@ -8,19 +8,18 @@ from typing import Any
 from PIL import Image
 
 from gateway.services import Services
-from schemas.annotations import GROUND_TRUTH
+from schemas.annotations import GROUND_TRUTH, ObjectType
 from schemas.blobs import BlobRef
 from schemas.datasets import Dataset, Version, dataset_id
 from schemas.evaluations import ClassFigures, Evaluation, EvaluationTable, Figures
-from schemas.executors import Executor, Purpose
-from schemas.annotations import ObjectType
+from schemas.executors import Executor, Purpose, Runtime
 from schemas.labeling import LabelingItem, LabelingJob
 from schemas.models import Model, Stage
 from schemas.outcomes import Pause
 from schemas.projects import ClassEntry, ClassList, Project
 from schemas.schema import Document, derived_id, new_id
 from schemas.splits import Split
-from storage.datasets.content import LayerContent, whole_segment
+from storage.datasets.content import whole_segment
 from storage.datasets.rows import AnnotationRow, ImageRow
 from storage.datasets.segments import build_segment
 from tests.factories import NOON, WORKER, a_task
@@ -191,7 +190,7 @@ def an_executor(name: str, *purposes: Purpose) -> Executor:
     return Executor(
         id=new_id(),
         name=name,
-        runtime="process",
+        runtime=Runtime.PROCESS,
         reference=f"/executors/{name}",
         object_types=(ObjectType.DETECTION,),
         templates={purpose: {"threads": 1} for purpose in purposes},

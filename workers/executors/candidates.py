@@ -7,6 +7,7 @@ from schemas.errors import Invalid
 from storage.cache import BlobCache
 from storage.datasets.content import Content
 from storage.datasets.library import Library
+from storage.datasets.restriction import Ids
 from storage.datasets.rows import AssetRow, ImageRow
 from workers.executors.infer_result import Found, read_predictions
 from workers.executors.inputs import index_lines, write_images
@@ -25,6 +26,12 @@ async def write_candidates(content: Content, run: Run, *, library: Library, cach
     if not images:
         raise Invalid("There is no image to work on.", step="Name a version that has images.")
     return images
+
+
+def assets_of(content: Content, *, ids: Ids) -> list[bytes]:
+    """Return all assets of a content, in order of (segment, row)."""
+    masks = content.image_masks()
+    return [bytes(asset) for segment in sorted(masks) for asset in ids[segment].ids[masks[segment]]]
 
 
 def read_found(run: Run, images: Images, *, classes: Sequence[str]) -> Found:

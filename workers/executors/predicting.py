@@ -11,7 +11,7 @@ from storage.cache import BlobCache
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
-from workers.executors.candidates import Images, read_found, write_candidates
+from workers.executors.candidates import Images, assets_of, read_found, write_candidates
 from workers.executors.configured import Configured, configured
 from workers.executors.infer_result import Found
 from workers.executors.inputs import write_model
@@ -93,9 +93,8 @@ async def predictions(ready: Prepared) -> Found:
 
 async def with_predictions(content: Content, found: Found, ready: Prepared, *, layer: str, tools: Tools) -> Content:
     """Return a content with what was found on its images as a layer, in the place of one of the same name."""
-    images = content.image_masks()
     ids = await tools.library.asset_ids(content)
-    assets = (ids[segment].raw(row) for segment, mask in images.items() for row in mask.nonzero()[0])
+    assets = await asyncio.to_thread(assets_of, content, ids=ids)
     origin = predictions_of(ready.found, ready.settings)
     kept = await keep_predictions(assets, found.annotations, layer=layer, predictions=origin, library=tools.library)
     return content.with_layer(layer, kept)

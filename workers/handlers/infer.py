@@ -11,7 +11,6 @@ from storage.cache import BlobCache
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.drafts import given, version_of
-from workers.executors.prediction_layers import layer_name
 from workers.executors.predicting import (
     Tools,
     executed,
@@ -21,6 +20,7 @@ from workers.executors.predicting import (
     unknown_class_findings,
     with_predictions,
 )
+from workers.executors.prediction_layers import layer_name
 from workers.executors.runs import Runtimes
 from workers.work import Work
 

@@ -1,7 +1,6 @@
 """Import: files become a version."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -17,16 +16,17 @@ from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.archives import ArchiveLimits
-from workers.formats.format import Format, Reading
+from workers.formats.format import FileRecord, Format, Reading
 from workers.formats.listing import list_files
 from workers.formats.registry import detect, format_named
-from workers.image_pool import ImagePool, Job
+from workers.image_pool import ImagePool, Inspected, Job
 from workers.images import Limits
-from workers.importing.assets import Assets, Late
+from workers.importing.assets import Assets
 from workers.importing.classes import ClassResolver
 from workers.importing.findings import Findings
 from workers.importing.segments import Gathered, Segments
 from workers.importing.settings import ImportSettings
+from workers.importing.storing import Storing
 from workers.importing.stream import inspected
 from workers.sources import opened
 from workers.work import Work
@@ -48,7 +48,10 @@ async def import_files(
     the same digest.
     """
     classes = await _classes(work, database)
-    run = _Import(work, classes=classes, library=library, blobs=blobs, pool=pool, settings=settings)
+    base = None
+    if work.parameters.base is not None:
+        base = await library.content((await library.version(work.task.version_of("/base"))).digest)
+    run = _Import(work, classes=classes, base=base, library=library, blobs=blobs, pool=pool, settings=settings)
     limits = ArchiveLimits(settings.archive_bytes, settings.archive_ratio, settings.archive_members)
     async with opened(
         work.parameters.source,
@@ -78,6 +81,7 @@ class _Import:
         work: Work[ImportParameters],
         *,
         classes: ClassResolver,
+        base: Content | None,
         library: Library,
         blobs: Blobs,
         pool: ImagePool,
@@ -91,7 +95,7 @@ class _Import:
         self._settings = settings
         self._findings = Findings()
         self._assets = Assets(work.parameters, classes=classes, findings=self._findings)
-        self._segments = Segments(layer=work.parameters.layer, library=library)
+        self._segments = Segments(layer=work.parameters.layer, base=base, library=library)
 
     async def of(self, folder: Path) -> Outcome:
         form, reading = await asyncio.to_thread(self._read, folder)
@@ -126,33 +130,20 @@ class _Import:
             return Job(folder, form.name, files, limits, images=not self._assets.failing)
 
         done = 0
-        async for chunk in inspected(iter(reading.records), pool=self._pool, job=job):
-            pairs = zip(chunk.records, chunk.found, strict=True)
-            taken = [asset for record, found in pairs if (asset := self._assets.take(record, found)) is not None]
-            await self._keep(folder, taken)
-            done += len(chunk.records)
-            self._work.progress(0.1 + 0.8 * done / reading.total, "reading images")
+        async with Storing(self._blobs, at_once=self._settings.put_at_once) as storing:
+            async for chunk in inspected(iter(reading.records), pool=self._pool, job=job):
+                for record, found in zip(chunk.records, chunk.found, strict=True):
+                    await self._take(folder, record, found, storing)
+                done += len(chunk.records)
+                self._work.progress(0.1 + 0.8 * done / reading.total, "reading images")
 
-    async def _keep(self, folder: Path, taken: Sequence[Gathered | Late]) -> None:
-        new = [asset for asset in taken if isinstance(asset, Gathered)]
-        at_once = asyncio.Semaphore(self._settings.put_at_once)
-
-        async def put(asset: Gathered) -> None:
-            image = asset.image
-            async with at_once:
-                await self._blobs.put_file(
-                    folder / image.file_name, media_type=image.media_type, digest=f"sha256:{image.asset.hex()}"
-                )
-
-        kept = await asyncio.gather(*(put(asset) for asset in new), return_exceptions=True)
-        for error in kept:
-            if error is not None:
-                raise error
-        for asset in taken:
-            if isinstance(asset, Gathered):
-                await self._segments.add(asset)
-            else:
-                self._segments.annotate(asset.image, asset.annotations)
+    async def _take(self, folder: Path, record: FileRecord, found: Inspected, storing: Storing) -> None:
+        taken = self._assets.take(record, found)
+        if isinstance(taken, Gathered):
+            await storing.put(folder, taken.image)
+            await self._segments.add(taken)
+        elif taken is not None:
+            self._segments.annotate(taken.image, taken.annotations)
 
     def _problem(self, reading: Reading) -> Invalid | None:
         unknown = self._classes.faults()

@@ -21,10 +21,10 @@ from storage.datasets.restriction import restricted
 from storage.datasets.selections import frozen
 from storage.ports import Blobs, Database
 from workers.drafts import Given, all_given, given, version_of
+from workers.executors.candidates import assets_of
 from workers.executors.infer_result import Found
 from workers.executors.layout import MINING_RESULT
 from workers.executors.mining_result import Pick, Ranking, read_ranking
-from workers.executors.prediction_layers import layer_name
 from workers.executors.predicting import (
     Prepared,
     Tools,
@@ -35,6 +35,7 @@ from workers.executors.predicting import (
     unknown_class_findings,
     with_predictions,
 )
+from workers.executors.prediction_layers import layer_name
 from workers.executors.runs import Executed, Runtimes
 from workers.mining.strategies import Candidates, Strategy, strategy_of
 from workers.work import Work
@@ -128,7 +129,7 @@ async def _picks(
     parameters: MineParameters, strategy: Strategy, content: Content, scored: Scored | None, *, library: Library
 ) -> Sequence[Pick]:
     ids = await library.asset_ids(content)
-    assets = [ids[name].raw(row) for name, mask in content.image_masks().items() for row in np.flatnonzero(mask)]
+    assets = await asyncio.to_thread(assets_of, content, ids=ids)
     if parameters.top_k >= len(assets) and strategy.needs_executor:
         return [Pick(asset, 0.0) for asset in sorted(assets)]
     ranking = () if scored is None else scored.ranking.picks

@@ -12,6 +12,7 @@ from schemas.manifests import SEGMENT_IMAGES
 from schemas.schema import Digest
 from schemas.splits import Split
 from storage.datasets.content import Content, LayerContent
+from storage.datasets.inherit import inherited
 from storage.datasets.library import Library
 from storage.datasets.rows import AnnotationRow, ImageRow
 from storage.datasets.segments import BuiltSegment, build_segment
@@ -36,8 +37,9 @@ class Gathered(NamedTuple):
 class Segments:
     """Keeps what it is given as segments; what they are depends on the order and content of what is given alone."""
 
-    def __init__(self, *, layer: LayerName, library: Library) -> None:
+    def __init__(self, *, layer: LayerName, base: Content | None, library: Library) -> None:
         self._layer = layer
+        self._base = base
         self._library = library
         self._pending: list[Gathered] = []
         self._late: list[tuple[ImageRow, Rows]] = []
@@ -94,7 +96,11 @@ class Segments:
     async def _keep(
         self, images: list[ImageRow], annotations: list[Rows], *, layer: LayerName, described: bool
     ) -> Digest:
+        rows = annotations
+        if self._base is not None and layer == self._layer:
+            rows = await inherited(images, annotations, base=self._base, layer=layer, library=self._library)
+
         def build() -> BuiltSegment:
-            return build_segment(images, annotations, layer=layer, described=described)
+            return build_segment(images, rows, layer=layer, described=described)
 
         return await self._library.keep_segment(await asyncio.to_thread(build))
