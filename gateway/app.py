@@ -10,6 +10,7 @@ from gateway.auth import KEYS, Keys, auth
 from gateway.errands import errands
 from gateway.idempotency import UNDER_WAY, idempotency
 from gateway.logs import ANSWERS, logs, tell_request_id
+from gateway.marks import MARKS, Marks
 from gateway.openapi import DOCUMENT, document
 from gateway.operations import OPERATIONS, Operation
 from gateway.problems import problems
@@ -66,6 +67,7 @@ def build_app(services: Services) -> web.Application:
     app[KEYS] = Keys(services)
     app[BUCKETS] = Buckets(services.settings)
     app[THUMBNAILS] = Thumbnails(services.blobs, services.settings)
+    app[MARKS] = Marks(services.database, services.blobs)
     app[UNDER_WAY] = set()
     app[ANSWERS] = Counter()
     app[OPERATIONS] = {(operation.method, operation.path): operation for operation in offered}

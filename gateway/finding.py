@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.services import SERVICES
 from schemas.datasets import Dataset, Version
-from schemas.errors import NotFound
+from schemas.errors import Invalid, NotFound
 from schemas.projects import Project
 from schemas.refs import Ref
 from schemas.tasks import Task
@@ -48,7 +48,7 @@ async def version_of(request: web.Request) -> Version:
     ref = f"{request.match_info['name']}@{request.match_info['ref']}"
     try:
         return await resolve(REF.validate_python(ref), project.id, request.app[SERVICES].database)
-    except ValidationError as error:
+    except (ValidationError, Invalid) as error:
         raise NotFound("version", ref, step="Name a version by its number or a tag.") from error
 
 

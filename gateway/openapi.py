@@ -101,7 +101,8 @@ def _query_parameters(operation: Operation) -> Iterator[Json]:
     schema = _inlined(operation.query)
     for name, field in schema.get("properties", {}).items():
         told = field.pop("description", "")
-        given: Json = {"name": name, "in": "query", "required": False, "schema": field}
+        required = name in schema.get("required", [])
+        given: Json = {"name": name, "in": "query", "required": required, "schema": field}
         yield {**given, "description": told} if told else given
 
 

@@ -1,7 +1,7 @@
 """Queries on stored documents as SQL: conditions, order, and what comes after a cursor."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import orjson
 
@@ -45,12 +45,17 @@ def order_by(kind: type[Document], order: str) -> Order:
     return Order(field, descending=order.startswith("-"))
 
 
-def where(kind: type[Document], query: Query) -> Condition:
-    """Return the condition of a query; raise Invalid for a field that is not indexed."""
+def where(kind: type[Document], query: Query, order: Order | None = None) -> Condition:
+    """Return the condition of a query; raise Invalid for a field that is not indexed.
+
+    A list that is sorted by a field of which the query asks a range is a walk along that range: what else it
+    asks is compared on the way.
+    """
     for field in (*query.equal, *query.at_least, *query.below, *query.prefix):
         _check(kind, field)
+    is_walk = order is not None and (order.field in query.at_least or order.field in query.below)
     parts = [
-        *(_equal(expression(field), value) for field, value in query.equal.items()),
+        *(_equal(expression(field), value, is_walk=is_walk) for field, value in query.equal.items()),
         *(Condition(f"{expression(field)} >= ?", (value,)) for field, value in query.at_least.items()),
         *(Condition(f"{expression(field)} < ?", (value,)) for field, value in query.below.items()),
         *(_prefix(expression(field), text) for field, text in query.prefix.items()),
@@ -87,8 +92,7 @@ def after(cursor: Cursor | None, order: Order) -> Iterator[Condition]:
 
 def index_for(kind: type[Document], query: Query, order: Order) -> tuple[str, ...]:
     """Return the fields of the index that walks what a query means in its order; empty where one field is enough."""
-    scopes = (field for field in kind.INDEXED if isinstance(query.equal.get(field), str | int | float))
-    scope = next(scopes, None)
+    scope = next((field for field in kind.INDEXED if _one_value(query.equal.get(field)) is not None), None)
     return () if scope is None or order.field in {scope, "id"} else (scope, order.field)
 
 
@@ -98,16 +102,25 @@ def _check(kind: type[Document], field: str) -> None:
         raise Invalid(f"A {kind.KIND} cannot be asked for or sorted by {field!r}.", step=f"use one of: {known}")
 
 
-def _equal(field: str, value: Scalar | Sequence[Scalar]) -> Condition:
+def _equal(field: str, value: Scalar | Sequence[Scalar], *, is_walk: bool) -> Condition:
+    if (one := _one_value(value)) is not None:
+        return Condition(f"{field} = ?", (one,))
     if value is None:
         return Condition(f"{field} IS NULL")
-    if isinstance(value, str | int | float):
-        return Condition(f"{field} = ?", (value,))
-    # One parameter, however long the list: SQLite allows a limited number of them.
-    among = f"{field} IN (SELECT value FROM json_each(?))"  # noqa: S608 - the field is a constant of a schema
-    if None in value:
+    values = [item for item in cast("Sequence[Scalar]", value) if item is not None]
+    # One parameter, however long the list: SQLite allows a limited number of them. With a plus it keeps to the walk.
+    plus = "+" if is_walk else ""
+    among = f"{plus}{field} IN (SELECT value FROM json_each(?))"  # noqa: S608 - the field is a constant of a schema
+    if len(values) < len(cast("Sequence[Scalar]", value)):
         among = f"{among} OR {field} IS NULL"
-    return Condition(among, (orjson.dumps([one for one in value if one is not None]).decode(),))
+    return Condition(among, (orjson.dumps(values).decode(),))
+
+
+def _one_value(value: Scalar | Sequence[Scalar]) -> str | float | None:
+    """Return what a field must equal, if it is one value and not null."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return _one_value(value[0]) if len(value) == 1 else None
 
 
 def _prefix(field: str, text: str) -> Condition:

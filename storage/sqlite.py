@@ -146,7 +146,8 @@ class SqliteDocuments(Generic[D]):
         """Return a page sorted by an indexed field, after ``cursor``."""
         if limit < 1:
             raise Invalid(f"A page of {limit} is none.", step="ask for one or more")
-        by, condition = order_by(self._kind, order), where(self._kind, query)
+        by = order_by(self._kind, order)
+        condition = where(self._kind, query, by)
         ranges = tuple(after(read_cursor(cursor, order=order) if cursor is not None else None, by))
         await self._make(index_for(self._kind, query, by))
 

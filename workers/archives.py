@@ -5,12 +5,16 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import EDQUOT, EILSEQ, EINVAL, ENAMETOOLONG, ENOSPC
 from functools import partial
+from gzip import BadGzipFile
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
+from struct import error as StructError  # noqa: N812 - an exception under the name of one
 from typing import IO, Final, NamedTuple
 from zlib import error as ZlibError  # noqa: N812 - an exception under the name of one
 
-from schemas.errors import Fault, Invalid
+from schemas.errors import Fault, Invalid, Unavailable
 
 SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 PIECE_BYTES: Final = 1 << 20
@@ -18,6 +22,20 @@ RATIO_FREE_BYTES: Final = 100 << 20
 """So much may always come out of an archive, however small it is."""
 
 _ENCRYPTED: Final = 0x1
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    BadGzipFile,
+    LZMAError,
+    ZlibError,
+    EOFError,
+    NotImplementedError,
+    StructError,
+    ValueError,
+)
+# What comes of positions and names that no archive has.
+_UNWRITABLE: Final = frozenset({EINVAL, EILSEQ, ENAMETOOLONG})
+_FULL: Final = frozenset({ENOSPC, EDQUOT})
 
 
 class ArchiveLimits(NamedTuple):
@@ -58,7 +76,7 @@ def unpack(archive: Path, to: Path, *, limits: ArchiveLimits, progress: Callable
     seen: set[str] = set()
     nested = []
     with _damage(archive):
-        for done, member in _members(archive):
+        for done, member in _members(archive, budget):
             target = _target(member.name, to, seen)
             budget.count(member.name)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,11 +106,11 @@ class _Budget:
             raise _refused(name, f"the archive unpacks to more than {self._size} bytes: it may be a bomb")
 
 
-def _members(archive: Path) -> Iterator[tuple[float, _Member]]:
+def _members(archive: Path, budget: _Budget) -> Iterator[tuple[float, _Member]]:
     if zipfile.is_zipfile(archive):
         yield from _zip_members(archive)
     elif _is_tar(archive):
-        yield from _tar_members(archive)
+        yield from _tar_members(archive, budget)
     else:
         message = f"{archive.name} is no archive that can be unpacked, or it is truncated."
         raise Invalid(message, step="Send a zip or tar (.tar, .tar.gz, .tar.xz) archive, whole.")
@@ -113,7 +131,7 @@ def _zip_members(archive: Path) -> Iterator[tuple[float, _Member]]:
             yield position / len(infos), _Member(info.filename, partial(file.open, info))
 
 
-def _tar_members(archive: Path) -> Iterator[tuple[float, _Member]]:
+def _tar_members(archive: Path, budget: _Budget) -> Iterator[tuple[float, _Member]]:
     size = archive.stat().st_size or 1
     with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:*") as file:
         for info in file:
@@ -123,6 +141,9 @@ def _tar_members(archive: Path) -> Iterator[tuple[float, _Member]]:
             if not info.isreg():
                 raise _refused(info.name, "it is a link or device")
             yield min(raw.tell() / size, 1.0), _Member(info.name, partial(_tar_file, file, info))
+        # What follows the last member is where a truncated stream shows, and counts like the rest.
+        while rest := file.fileobj.read(PIECE_BYTES):
+            budget.spend(archive.name, len(rest))
 
 
 def _tar_file(file: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
@@ -165,12 +186,23 @@ def _is_tar(path: Path) -> bool:
 def _damage(archive: Path) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, ZlibError, NotImplementedError, UnicodeError) as error:
-        message = f"{archive.name} is damaged or truncated: {error}"
-        raise Invalid(message, step="Pack it anew and send it whole.") from error
+    except _DAMAGED as error:
+        raise _damaged(archive, error) from error
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         message = f"{archive.name} has a member that is a file and a folder at once: {Path(error.filename).name}"
         raise Invalid(message, step="Pack it anew, each name once.") from error
+    except OSError as error:
+        if error.errno in _FULL:
+            message = f"The disk is full; {archive.name} could not be unpacked."
+            raise Unavailable(message, step="Make room where the workers have their scratch folders.") from error
+        if error.errno in _UNWRITABLE:
+            raise _damaged(archive, error) from error
+        raise
+
+
+def _damaged(archive: Path, error: Exception) -> Invalid:
+    message = f"{archive.name} is damaged or truncated: {str(error) or type(error).__name__}"
+    return Invalid(message, step="Pack it anew and send it whole.")
 
 
 def _refused(name: str, reason: str) -> Invalid:

@@ -15,6 +15,7 @@ from threading import Thread
 from typing import Final, NamedTuple
 
 import structlog
+from PIL import Image
 
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import ImageRow
@@ -115,6 +116,8 @@ def _begin() -> None:
     """Make this process end with the one that it works for, and not before."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    # The limit is ours, given with each job.
+    Image.MAX_IMAGE_PIXELS = None
     parent = multiprocessing.parent_process()
     if parent is not None:
         Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()

@@ -8,16 +8,24 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.MpoImagePlugin import MpoImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from storage.datasets.rows import ImageRow
 
+# By Pillow's names, which are known to it from when these modules are imported.
 MEDIA_TYPES: Final = {
-    "BMP": "image/bmp",
-    "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",  # a JPEG with more pictures after the first, as phones write
-    "PNG": "image/png",
-    "TIFF": "image/tiff",
-    "WEBP": "image/webp",
+    BmpImageFile.format: "image/bmp",
+    JpegImageFile.format: "image/jpeg",
+    # A JPEG with more pictures after the first, as phones write; it is opened as a JPEG.
+    MpoImageFile.format: "image/jpeg",
+    PngImageFile.format: "image/png",
+    TiffImageFile.format: "image/tiff",
+    WebPImageFile.format: "image/webp",
 }
 SUFFIXES: Final = {
     "image/bmp": ".bmp",
@@ -27,6 +35,7 @@ SUFFIXES: Final = {
     "image/webp": ".webp",
 }
 
+_OPENED: Final = tuple(sorted(MEDIA_TYPES.keys() - {MpoImageFile.format}))
 _ORIENTATION_TAG: Final = 0x0112
 _HASH_SIDE: Final = 16
 # A JPEG is decoded at the smallest scale that still has this many pixels: all its bytes are read all the same.
@@ -69,6 +78,8 @@ def inspect_image(path: Path, *, name: str, limits: Limits) -> ImageRow | BadIma
         if not 0 < size <= limits.size:
             return BadImage(name, f"it has {size} bytes, which is not from 1 to {limits.size}")
         return _inspect(path.read_bytes(), name, limits)
+    except Image.DecompressionBombError as error:
+        return BadImage(name, f"it has too many pixels: {error}")
     except UnidentifiedImageError:
         return BadImage(name, f"it is no image of a known type ({', '.join(sorted(SUFFIXES))})")
     except MemoryError:
@@ -81,11 +92,11 @@ def _inspect(data: bytes, name: str, limits: Limits) -> ImageRow | BadImage:
     with warnings.catch_warnings():
         # Pillow warns of bombs by a limit of its own; ours is compared before anything is decoded.
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data), formats=tuple(MEDIA_TYPES)) as image:
+        with Image.open(io.BytesIO(data), formats=_OPENED) as image:
             width, height = image.size
             if width * height > limits.pixels:
                 return BadImage(name, f"it has {width} x {height} pixels, more than {limits.pixels} in all")
-            kind, channels = image.format or "", len(image.getbands())
+            kind, channels = image.format, len(image.getbands())
             image.draft("L", _DRAFT)
             image.load()
             orientation = _orientation(image)
@@ -100,7 +111,7 @@ def _inspect(data: bytes, name: str, limits: Limits) -> ImageRow | BadImage:
         orientation=orientation,
         channels=channels,
         size=len(data),
-        media_type=MEDIA_TYPES[kind],
+        media_type=MEDIA_TYPES[kind or ""],
         perceptual_hash=perceptual_hash,
     )
 

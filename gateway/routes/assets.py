@@ -3,15 +3,16 @@
 import json
 import re
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from gateway.drawing import MEDIA_TYPE
 from gateway.files import IMMUTABLE, PLAIN, send_blob
 from gateway.finding import version_of
 from gateway.links import image_link, thumbnail_link
+from gateway.marks import MARKS, Mark
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read_query
 from gateway.replies import reply
@@ -23,7 +24,7 @@ from schemas.annotations import ClassName, LayerName
 from schemas.datasets import Version
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.pages import Page
-from schemas.schema import Schema, digest_of
+from schemas.schema import Id, Schema, digest_of
 from schemas.splits import Split
 from storage.datasets.listing import AssetQuery
 from storage.datasets.rows import AnnotationRow, AssetRow, to_annotation
@@ -56,6 +57,17 @@ class AssetsQuery(PageQuery):
     """``name=value``: an annotation or the image has this attribute."""
     name: Annotated[str, Field(max_length=1_000)] = ""
     """How the file name begins."""
+    evaluation: Id | None = None
+    """An evaluation in which an annotation of the image has a mark."""
+    mark: Annotated[tuple[Mark, ...], Field(max_length=4)] = ()
+    """Which marks; any when not given. It needs ``evaluation``."""
+
+    @model_validator(mode="after")
+    def _marks_are_of_an_evaluation(self) -> Self:
+        if self.mark and self.evaluation is None:
+            message = "mark needs evaluation"
+            raise ValueError(message)
+        return self
 
 
 class LayerQuery(Schema):
@@ -89,14 +101,18 @@ class SignedQuery(Schema):
 async def list_assets(request: web.Request) -> web.Response:
     """List assets of a version with their annotations, in a fixed order."""
     query = read_query(request, AssetsQuery)
+    version = await version_of(request)
+    marked = None
+    if query.evaluation is not None:
+        marked = await request.app[MARKS].assets(query.evaluation, query.mark, project=version.project)
     wanted = AssetQuery(
         layers=query.layer,
         classes=query.classes,
         splits=query.split,
         name_prefix=query.name,
         attributes=dict(_attribute(text) for text in query.attribute),
+        assets=marked,
     )
-    version = await version_of(request)
     library = request.app[SERVICES].library
     content = await library.content(version.digest)
     page = await library.page(content, query=wanted, limit=page_size(request, query), cursor=query.cursor)

@@ -11,8 +11,13 @@ from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import changed, nothing, reply
 from gateway.services import SERVICES
 from schemas.datasets import Version, VersionChange
-from schemas.errors import NotFound
+from schemas.diffs import VersionDiff
+from schemas.errors import Fault, Invalid, NotFound
 from schemas.pages import Page
+from schemas.refs import Ref
+from schemas.schema import Schema
+from schemas.statistics import VersionStatistics
+from storage.datasets.refs import resolve
 from storage.ports import Query
 
 routes: Final = Routes("versions")
@@ -26,6 +31,13 @@ class VersionQuery(PageQuery):
 
     removed: bool = False
     """Those that were removed, instead of those that are there."""
+
+
+class DiffQuery(Schema):
+    """With which version another is compared."""
+
+    against: Ref
+    """``dataset@tag`` or ``dataset@3``; a tag or number alone is one of the same dataset."""
 
 
 @routes.get(VERSIONS, query=VersionQuery, answer=Page[Version])
@@ -66,6 +78,28 @@ async def list_history(request: web.Request) -> web.Response:
     version = await version_of(request)
     versions = request.app[SERVICES].database.documents(Version)
     return reply(await ancestors_of(version, versions, limit=page_size(request, query), cursor=query.cursor))
+
+
+@routes.get(f"{VERSION}/stats", answer=VersionStatistics)
+async def show_statistics(request: web.Request) -> web.Response:
+    """Show counts by class and split, and histograms; computed at first use."""
+    version = await version_of(request)
+    return reply(await request.app[SERVICES].library.statistics(version.digest))
+
+
+@routes.get(f"{VERSION}/diff", query=DiffQuery, answer=VersionDiff)
+async def show_diff(request: web.Request) -> web.Response:
+    """Show what is to be done to another version to get this one."""
+    query = read_query(request, DiffQuery)
+    after = await version_of(request)
+    services = request.app[SERVICES]
+    ref = query.against if "@" in query.against else f"{after.dataset_name}@{query.against}"
+    try:
+        before = await resolve(ref, after.project, services.database)
+    except (NotFound, Invalid) as error:
+        fault = Fault(f"{error.detail} {error.step}".strip(), "?against")
+        raise Invalid("The other version does not exist.", step="Name another.", faults=[fault]) from error
+    return reply(await services.library.diff(before.digest, after.digest))
 
 
 async def _changed(request: web.Request, change: VersionChange) -> Version:

@@ -1,13 +1,10 @@
 """What every home for documents must do: keep them, one successor after another."""
 
-import asyncio
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import Conflict, NotFound
-from schemas.schema import new_id
 from schemas.tasks import Task
 from storage.ports import Database, Documents, Query
 from tests.contract.things import Thing, a_thing, everything
@@ -93,28 +90,6 @@ async def test_a_unique_key_with_a_null_is_never_taken(things: Documents[Thing])
     assert await things.count() == 2
 
 
-async def test_of_fifty_that_add_one_id_one_wins(things: Documents[Thing]) -> None:
-    identity = new_id()
-    rivals = [a_thing(id=identity, text=str(number)) for number in range(50)]
-
-    answers = await asyncio.gather(*(things.add(rival) for rival in rivals), return_exceptions=True)
-
-    (winner,) = (rival for rival, answer in zip(rivals, answers, strict=True) if answer is None)
-    assert await things.get(identity) == winner
-    assert {type(answer) for answer in answers} == {type(None), Conflict}
-
-
-async def test_of_fifty_that_add_one_unique_key_one_wins(things: Documents[Thing]) -> None:
-    rivals = [a_thing(label="same") for _ in range(50)]
-    others = [a_thing(label=f"other {number}") for number in range(50)]
-
-    answers = await asyncio.gather(*(things.add(thing) for thing in rivals + others), return_exceptions=True)
-
-    assert sum(answer is None for answer in answers[:50]) == 1
-    assert all(answer is None for answer in answers[50:])
-    assert await things.count() == 51
-
-
 async def test_of_two_successors_the_first_is_kept(things: Documents[Thing]) -> None:
     thing = a_thing()
     await things.add(thing)
@@ -137,37 +112,6 @@ async def test_a_successor_may_be_followed(things: Documents[Thing]) -> None:
     await things.replace(once.successor(text="twice"), was=once)
 
     assert (await things.get(thing.id)).text == "twice"
-
-
-async def test_of_fifty_that_replace_one_document_one_wins(things: Documents[Thing]) -> None:
-    thing = a_thing()
-    await things.add(thing)
-    rivals = [thing.successor(text=str(number)) for number in range(50)]
-
-    answers = await asyncio.gather(*(things.replace(rival, was=thing) for rival in rivals), return_exceptions=True)
-
-    (winner,) = (rival for rival, answer in zip(rivals, answers, strict=True) if answer is None)
-    assert await things.get(thing.id) == winner
-    assert {answer.key for answer in answers if isinstance(answer, Conflict)} == {"generation"}
-
-
-async def test_a_counter_that_fifty_raise_misses_none(things: Documents[Thing]) -> None:
-    thing = a_thing(rank=0)
-    await things.add(thing)
-
-    async def raise_it() -> None:
-        while True:
-            now = await things.get(thing.id)
-            try:
-                return await things.replace(now.successor(rank=(now.rank or 0) + 1), was=now)
-            except Conflict:
-                continue
-
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        for _ in range(50):
-            group.create_task(raise_it())
-
-    assert (await things.get(thing.id)).rank == 50
 
 
 async def test_what_does_not_exist_cannot_be_replaced(things: Documents[Thing]) -> None:
@@ -260,32 +204,3 @@ async def test_a_document_of_eight_megabytes_is_kept(things: Documents[Thing]) -
     await things.add(thing)
 
     assert await things.get(thing.id) == thing
-
-
-async def test_a_hundred_readers_and_writers_do_not_wait_for_ever(things: Documents[Thing]) -> None:
-    given = [a_thing(rank=number) for number in range(100)]
-
-    async def round_trip(thing: Thing) -> None:
-        await things.add(thing)
-        assert await things.get(thing.id) == thing
-        await things.replace(thing.successor(text="again"), was=thing)
-        assert (await things.list(Query(equal={"rank": thing.rank}))).items[0].text == "again"
-
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        for thing in given:
-            group.create_task(round_trip(thing))
-
-    assert await things.count() == 100
-
-
-async def test_a_write_whose_caller_gave_up_harms_nobody(things: Documents[Thing]) -> None:
-    given = [a_thing(rank=number) for number in range(40)]
-    writes = [asyncio.ensure_future(things.add(thing)) for thing in given]
-    await asyncio.gather(*writes[:3])
-    for write in writes[10:20]:
-        write.cancel()
-
-    await asyncio.gather(*writes, return_exceptions=True)
-
-    kept = {thing.rank for thing in await everything(things)}
-    assert kept >= {number for number in range(40) if not 10 <= number < 20}

@@ -1,8 +1,12 @@
 """What every home for documents must do with many at once."""
 
+import asyncio
+
 import pytest
 
-from storage.ports import Documents
+from schemas.errors import Conflict
+from schemas.schema import new_id
+from storage.ports import Documents, Query
 from tests.contract.things import Thing, a_thing, everything
 
 
@@ -75,3 +79,85 @@ async def test_many_are_replaced_each_on_its_own(things: Documents[Thing]) -> No
     assert [answer and answer.key for answer in answers] == [None, "generation", "group+label", "generation"]
     assert {thing.text for thing in await everything(things)} == {"new", "moved on", ""}
     assert await things.replace_many([]) == []
+
+
+async def test_of_fifty_that_add_one_id_one_wins(things: Documents[Thing]) -> None:
+    identity = new_id()
+    rivals = [a_thing(id=identity, text=str(number)) for number in range(50)]
+
+    answers = await asyncio.gather(*(things.add(rival) for rival in rivals), return_exceptions=True)
+
+    (winner,) = (rival for rival, answer in zip(rivals, answers, strict=True) if answer is None)
+    assert await things.get(identity) == winner
+    assert {type(answer) for answer in answers} == {type(None), Conflict}
+
+
+async def test_of_fifty_that_add_one_unique_key_one_wins(things: Documents[Thing]) -> None:
+    rivals = [a_thing(label="same") for _ in range(50)]
+    others = [a_thing(label=f"other {number}") for number in range(50)]
+
+    answers = await asyncio.gather(*(things.add(thing) for thing in rivals + others), return_exceptions=True)
+
+    assert sum(answer is None for answer in answers[:50]) == 1
+    assert all(answer is None for answer in answers[50:])
+    assert await things.count() == 51
+
+
+async def test_of_fifty_that_replace_one_document_one_wins(things: Documents[Thing]) -> None:
+    thing = a_thing()
+    await things.add(thing)
+    rivals = [thing.successor(text=str(number)) for number in range(50)]
+
+    answers = await asyncio.gather(*(things.replace(rival, was=thing) for rival in rivals), return_exceptions=True)
+
+    (winner,) = (rival for rival, answer in zip(rivals, answers, strict=True) if answer is None)
+    assert await things.get(thing.id) == winner
+    assert {answer.key for answer in answers if isinstance(answer, Conflict)} == {"generation"}
+
+
+async def test_a_counter_that_fifty_raise_misses_none(things: Documents[Thing]) -> None:
+    thing = a_thing(rank=0)
+    await things.add(thing)
+
+    async def raise_it() -> None:
+        while True:
+            now = await things.get(thing.id)
+            try:
+                return await things.replace(now.successor(rank=(now.rank or 0) + 1), was=now)
+            except Conflict:
+                continue
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        for _ in range(50):
+            group.create_task(raise_it())
+
+    assert (await things.get(thing.id)).rank == 50
+
+
+async def test_a_hundred_readers_and_writers_do_not_wait_for_ever(things: Documents[Thing]) -> None:
+    given = [a_thing(rank=number) for number in range(100)]
+
+    async def round_trip(thing: Thing) -> None:
+        await things.add(thing)
+        assert await things.get(thing.id) == thing
+        await things.replace(thing.successor(text="again"), was=thing)
+        assert (await things.list(Query(equal={"rank": thing.rank}))).items[0].text == "again"
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        for thing in given:
+            group.create_task(round_trip(thing))
+
+    assert await things.count() == 100
+
+
+async def test_a_write_whose_caller_gave_up_harms_nobody(things: Documents[Thing]) -> None:
+    given = [a_thing(rank=number) for number in range(40)]
+    writes = [asyncio.ensure_future(things.add(thing)) for thing in given]
+    await asyncio.gather(*writes[:3])
+    for write in writes[10:20]:
+        write.cancel()
+
+    await asyncio.gather(*writes, return_exceptions=True)
+
+    kept = {thing.rank for thing in await everything(things)}
+    assert kept >= {number for number in range(40) if not 10 <= number < 20}

@@ -14,7 +14,7 @@ from client.demo.loop import MINED, Loop, Pictures, Run
 from schemas.datasets import Dataset, Version
 from schemas.events import LoggedEvent
 from schemas.models import Model
-from schemas.tasks import Task, TaskState
+from schemas.tasks import EPOCHS_OUTLIVED, Task, TaskState
 from tests.e2e.service import Service, served
 
 KILLS = 10
@@ -36,7 +36,7 @@ async def test_a_loop_whose_service_is_killed_ten_times_ends_as_one_that_is_left
         killed.client(patience_seconds=PATIENCE_SECONDS) as client,
     ):
         looping = asyncio.create_task(looped(client, pictures))
-        kills = await killed_at_random(killed, looping)
+        kills = await killed_at_random(killed, looping, client)
         await asyncio.wait_for(looping, LOOP_SECONDS)
         await check_nothing_is_lost_or_twice(client)
         found = await digests(client)
@@ -57,17 +57,23 @@ async def looped(client: Client, pictures: Pictures) -> None:
     await loop.rounds(MINED, count=ROUNDS, picks=10)
 
 
-async def killed_at_random(service: Service, looping: asyncio.Task[None]) -> int:
+async def killed_at_random(service: Service, looping: asyncio.Task[None], client: Client) -> int:
     moments = random.Random(0)
     kills = 0
     while kills < KILLS and not looping.done():
         await asyncio.wait({looping}, timeout=moments.uniform(0.3, 3.0))
-        if looping.done():
-            break
+        if looping.done() or await has_outlived_enough(client):
+            continue
         await service.kill()
         kills += 1
         await service.start()
     return kills
+
+
+async def has_outlived_enough(client: Client) -> bool:
+    """Tell whether some task would fail, as it should, if its worker vanished once more or twice."""
+    running = client.items(Task, "/v1/projects/loop/tasks", state=TaskState.RUNNING)
+    return any([task.outlived >= EPOCHS_OUTLIVED - 2 async for task in running])
 
 
 async def check_nothing_is_lost_or_twice(client: Client) -> None:

@@ -1,5 +1,7 @@
 """A place with labeled pictures and executors written as scripts, and a way to run handlers in it."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +42,7 @@ from workers.work import Work
 
 CAT = AnnotationRow(class_name="cat", box=(1.0, 2.0, 10.0, 12.0))
 DOG = AnnotationRow(class_name="dog", box=(5.0, 6.0, 8.0, 4.0))
+FIFO = "fifo"
 QUICK = ProcessSettings(grace_seconds=0.5, poll_seconds=0.05)
 
 
@@ -168,7 +171,7 @@ def model_of(outcome: Outcome) -> Model:
 def python(code: str) -> str:
     """Return a script that runs Python with ``env`` and ``config`` read, as executors do."""
     head = (
-        "import json, os, pathlib, sys, time, yaml\n"
+        "import json, math, os, pathlib, sys, time, yaml\n"
         "env = yaml.safe_load(open(os.environ['DEFAULT_ENV_FILE_PATH']))\n"
         "config = yaml.safe_load(open(os.environ['DEFAULT_CONFIG_FILE_PATH']))\n"
         "given, out = env['input'], env['output']\n"
@@ -177,28 +180,52 @@ def python(code: str) -> str:
     return f"exec \"$PYTHON\" - <<'END'\n{head}{code}\nEND\n"
 
 
-TRAINS = python(
-    "for stage, value in (('first', 0.25), ('second', 0.5)):\n"
-    "    folder = pathlib.Path(out['models_dir'], stage)\n"
-    "    folder.mkdir(parents=True, exist_ok=True)\n"
-    "    (folder / 'weights.bin').write_bytes(stage.encode())\n"
-    "stages = {'first': {'stage_name': 'first', 'files': ['weights.bin'], 'mAP': 0.25, 'timestamp': 5},\n"
-    "          'second': {'stage_name': 'second', 'files': ['weights.bin'], 'mAP': 0.5, 'timestamp': 7}}\n"
-    "yaml.safe_dump({'best_stage_name': 'second', 'model_stages': stages}, open(out['training_result_file'], 'w'))\n"
-    "print('trained on', len(lines(given['training_index_file'])))\n"
-)
-MINES = python(
-    "images = lines(given['candidate_index_file'])\n"
-    "if env['run_mining']:\n"
-    "    ranked = sorted(images, reverse=True)\n"
-    "    text = ''.join(f'{image}\\t{len(ranked) - place}\\n' for place, image in enumerate(ranked))\n"
-    "    pathlib.Path(out['mining_result_file']).write_text(text)\n"
-    "if env['run_infer']:\n"
-    "    box = {'x': 1, 'y': 2, 'w': 3, 'h': 4}\n"
-    "    boxes = [{'box': box, 'class_name': name, 'score': 0.75} for name in ('cat', 'Ufo')]\n"
-    "    found = {pathlib.Path(image).name: {'boxes': boxes} for image in images[::2]}\n"
-    "    json.dump({'detection': found}, open(out['infer_result_file'], 'w'))\n"
-)
+def trains(then: str = "", *, metric: str = "0.5") -> str:
+    """Return a script that trains two stages, then does something more."""
+    return python(
+        "for stage in ('first', 'second'):\n"
+        "    folder = pathlib.Path(out['models_dir'], stage)\n"
+        "    folder.mkdir(parents=True, exist_ok=True)\n"
+        "    (folder / 'weights.bin').write_bytes(stage.encode())\n"
+        "stages = {'first': {'stage_name': 'first', 'files': ['weights.bin'], 'mAP': 0.25, 'timestamp': time.time()},\n"
+        f"          'second': {{'stage_name': 'second', 'files': ['weights.bin'], 'mAP': {metric}, 'timestamp': 7}}}}\n"
+        "result = {'best_stage_name': 'second', 'model_stages': stages}\n"
+        "yaml.safe_dump(result, open(out['training_result_file'], 'w'))\n"
+        f"print('trained on', len(lines(given['training_index_file'])), flush=True)\n{then}"
+    )
+
+
+TRAINS = trains()
+
+
+def mines(*, scores: str = "len(ranked) - place", name: str = "'Ufo'", box: str = "1, 2, 3, 4") -> str:
+    """Return a script that mines candidates in descending order of their paths, and infers on every second one."""
+    return python(
+        "images = lines(given['candidate_index_file'])\n"
+        "if env['run_mining']:\n"
+        "    ranked = sorted(images, reverse=True)\n"
+        f"    rows = [f'{{image}}\\t{{{scores}}}\\n' for place, image in enumerate(ranked)]\n"
+        "    pathlib.Path(out['mining_result_file']).write_text(''.join(rows))\n"
+        "if env['run_infer']:\n"
+        f"    box = dict(zip('xywh', ({box})))\n"
+        f"    boxes = [{{'box': box, 'class_name': name, 'score': 0.75}} for name in ('cat', {name})]\n"
+        "    found = {pathlib.Path(image).name: {'boxes': boxes} for image in images[::2]}\n"
+        "    json.dump({'detection': found}, open(out['infer_result_file'], 'w'))\n"
+    )
+
+
+MINES = mines()
+
+
+def signals(fifo: Path) -> str:
+    """Return Python that tells the test that it has come so far, and then hangs."""
+    return f"open({str(fifo)!r}, 'w').close()\ntime.sleep(1000)\n"
+
+
+async def comes(fifo: Path) -> None:
+    """Wait until a script has come so far."""
+    async with asyncio.timeout(30):
+        await asyncio.to_thread(fifo.read_bytes)
 
 
 def config_of(work: Work[Any]) -> dict[str, JsonValue]:
@@ -212,6 +239,7 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
     """Give a project for detection of cats and dogs in a folder."""
     async with open_database(folder / "documents.sqlite") as database:
         blobs = FolderBlobs(folder / "blobs")
+        os.mkfifo(folder / FIFO)
         project = Project(id=PROJECT, name="animals", object_type=ObjectType.DETECTION, created_at=NOON)
         await database.documents(Project).add(project)
         classes = ClassList(id=PROJECT, classes=(ClassEntry(name="cat", aliases=("kitty",)), ClassEntry(name="dog")))

@@ -10,9 +10,20 @@ from schemas.errors import Invalid, NotFound
 from schemas.executors import Limits
 from schemas.outcomes import Outcome
 from schemas.parameters import TrainParameters
-from schemas.schema import Id
 from schemas.splits import Split
-from tests.workers.loop_world import CAT, DOG, TRAINS, World, a_world, config_of, model_of, python
+from tests.workers.loop_world import (
+    CAT,
+    DOG,
+    FIFO,
+    TRAINS,
+    World,
+    a_world,
+    comes,
+    config_of,
+    model_of,
+    signals,
+    trains,
+)
 from workers.handlers.train import train
 from workers.packages import read_info, unpack_stage
 from workers.work import Stopping, Work
@@ -75,24 +86,30 @@ async def test_images_that_are_not_annotated_are_left_out_and_that_is_told(world
 
 async def test_the_executor_sees_the_contract(world: World) -> None:
     await world.executor(
-        TRAINS + python(
+        trains(
             "import xml.etree.ElementTree as tree\n"
             "for line in lines(given['training_index_file']):\n"
-            "    image, annotations = line.split('\\t')\n"
-            "    assert pathlib.Path(image).parent.parent == pathlib.Path(given['assets_dir']), image\n"
-            "    assert pathlib.Path(image).stem[-2:] == pathlib.Path(image).parent.name, image\n"
-            "    assert pathlib.Path(image).stat().st_mode & 0o222 == 0\n"
+            "    image, annotations = map(pathlib.Path, line.split('\\t'))\n"
+            "    assert image.parent.parent == pathlib.Path(given['assets_dir']), image\n"
+            "    assert image.stem[-2:] == image.parent.name, image\n"
+            "    assert image.suffix == '.jpg' and image.stat().st_mode & 0o222 == 0, image\n"
             "    assert {one.findtext('name') for one in tree.parse(annotations).iter('object')} <= {'cat'}\n"
-        ).replace("exec ", "")
-        if False
-        else TRAINS
+        )
     )
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert outcome.problem is None
+
+
+async def test_the_system_has_the_last_word_in_the_config(world: World) -> None:
+    await world.executor(TRAINS)
     work = await an_attempt(world, config={"epochs": 3, "epoch": 4, "task_id": "mine"})
 
     outcome = await trained(world, work)
 
     config = config_of(work)
-    assert config["epochs"] == 3
+    assert (config["epochs"], config["epoch"]) == (3, 4)
     assert config["class_names"] == ["cat"]
     assert config["task_id"] == work.task.id
     assert any("'epoch'" in warning and "'epochs'" in warning for warning in outcome.warnings)
@@ -102,9 +119,7 @@ async def test_the_executor_sees_the_contract(world: World) -> None:
 async def test_equal_trainings_make_equal_packages(world: World) -> None:
     await world.executor(TRAINS)
 
-    first, second = [model_of(await trained(world, await an_attempt(world))) for _ in range(2)] if False else [
-        model_of(await trained(world, work)) for work in await two_attempts(world)
-    ]
+    first, second = [model_of(await trained(world, work)) for work in await two_attempts(world)]
 
     assert first.id != second.id
     assert first.package == second.package
@@ -114,7 +129,7 @@ async def test_equal_trainings_make_equal_packages(world: World) -> None:
 async def two_attempts(world: World) -> list[Work[TrainParameters]]:
     training = await world.version(await world.pictures(LABELS))
     validation = await world.version(await world.pictures([[CAT]], seed=1))
-    inputs: dict[str, Id] = {"/training/0/ref": training, "/validation/0": validation}
+    inputs = {"/training/0/ref": training, "/validation/0": validation}
     return [world.work(asked(), inputs), world.work(asked(), inputs)]
 
 
@@ -136,16 +151,12 @@ async def test_a_package_can_be_read_and_unpacked(world: World) -> None:
 async def test_a_pretrained_stage_is_given_to_the_executor(world: World) -> None:
     await world.executor(TRAINS)
     model = await world.keep_model(await trained(world, await an_attempt(world)))
-    work = await an_attempt_again(world, pretrained={"id": model.id, "stage": "first"})
+    work = await an_attempt(world, pretrained={"id": model.id, "stage": "first"})
 
     await trained(world, work)
 
     assert config_of(work)["pretrained_model_params"] == [str(work.scratch / "in/models/first/weights.bin")]
     assert (work.scratch / "in/models/first/weights.bin").read_bytes() == b"first"
-
-
-async def an_attempt_again(world: World, **changes: object) -> Work[TrainParameters]:
-    return await an_attempt(world, **changes)
 
 
 async def test_the_validation_split_serves_when_no_validation_is_named(world: World) -> None:
@@ -254,7 +265,7 @@ async def test_a_failing_executor_is_told_with_its_code_and_last_words(world: Wo
 
 
 async def test_stages_of_a_failed_training_are_kept(world: World) -> None:
-    await world.executor(TRAINS.replace("END\n", "sys.exit(3)\nEND\n", 2).replace("<<'END'\nsys.exit(3)\n", "<<'END'\n"))
+    await world.executor(trains("sys.exit(3)\n"))
 
     outcome = await trained(world, await an_attempt(world))
 
@@ -272,7 +283,7 @@ async def test_success_without_a_result_is_a_failure(world: World) -> None:
 
 
 async def test_a_malformed_result_names_the_file_and_the_key(world: World) -> None:
-    await world.executor(TRAINS.replace("'mAP': 0.5", "'mAP': 1.5"))
+    await world.executor(trains(metric="1.5"))
 
     outcome = await trained(world, await an_attempt(world))
 
@@ -290,14 +301,10 @@ async def test_an_executor_that_takes_too_long_is_ended(world: World) -> None:
 
 
 async def test_a_cancelled_training_keeps_the_stages_written_so_far(world: World) -> None:
-    await world.executor(
-        TRAINS.replace("END\n", "pathlib.Path('written').touch()\ntime.sleep(1000)\nEND\n", 2).replace(
-            "<<'END'\npathlib.Path('written').touch()\ntime.sleep(1000)\n", "<<'END'\n"
-        )
-    )
+    await world.executor(trains(signals(world.folder / FIFO)))
     work = await an_attempt(world)
     job = asyncio.create_task(trained(world, work))
-    await there_is(work.scratch / "written")
+    await comes(world.folder / FIFO)
 
     work.stopping = Stopping.CANCELLED
     job.cancel()
@@ -305,13 +312,14 @@ async def test_a_cancelled_training_keeps_the_stages_written_so_far(world: World
 
     assert outcome.cancelled
     assert len(model_of(outcome).stages) == 2
+    assert outcome.log is not None
 
 
 async def test_a_task_that_is_lost_stops_its_executor_and_says_nothing(world: World) -> None:
-    await world.executor("touch started; exec sleep 1000\n")
+    await world.executor(trains(signals(world.folder / FIFO)))
     work = await an_attempt(world)
     job = asyncio.create_task(trained(world, work))
-    await there_is(work.scratch / "started")
+    await comes(world.folder / FIFO)
 
     work.stopping = Stopping.LOST
     job.cancel()
@@ -321,9 +329,7 @@ async def test_a_task_that_is_lost_stops_its_executor_and_says_nothing(world: Wo
 
 
 async def test_progress_that_lies_is_told(world: World) -> None:
-    await world.executor(
-        TRAINS.replace("print(", "pathlib.Path(out['monitor_file']).write_text('t\\t1\\t7.5\\t2\\n')\nprint(")
-    )
+    await world.executor(trains("pathlib.Path(out['monitor_file']).write_text('t\\t1\\t7.5\\t2\\n')\n"))
 
     outcome = await trained(world, await an_attempt(world))
 
@@ -351,9 +357,3 @@ async def test_an_unknown_format_is_refused(world: World) -> None:
         await trained(world, await an_attempt(world, config={"export_format": "voc:lmdb"}))
 
     assert "voc:raw" in caught.value.step
-
-
-async def there_is(path: Path) -> None:
-    async with asyncio.timeout(20):
-        while not await asyncio.to_thread(path.exists):
-            await asyncio.to_thread(asyncio.run, asyncio.sleep(0.02))

@@ -60,14 +60,14 @@ def _box(entry: dict[str, Any], polygons: tuple[tuple[float, ...], ...]) -> Box 
         return around(polygons)
     try:
         x, y, width, height = bbox
-        box = float(x), float(y), float(width), float(height)
-    except (TypeError, ValueError):
-        raise Wrong(f"is not four numbers: {str(bbox)[:50]}", ".bbox") from None
-    if not math.isfinite(sum(box)) or isinstance(x, str):
+        finite = math.isfinite(x + y + width + height)
+    except (TypeError, ValueError, OverflowError):
+        finite = False
+    if not finite:
         raise Wrong(f"is not four finite numbers: {str(bbox)[:50]}", ".bbox")
     if width < 0 or height < 0:
         raise Wrong(f"has a negative size: {str(bbox)[:50]}", ".bbox")
-    return box
+    return float(x), float(y), float(width), float(height)
 
 
 def _area(entry: dict[str, Any], box: Box | None, *, has_shape: bool) -> float | None:

@@ -18,8 +18,7 @@ ORIENTATIONS = range(1, 9)
 
 sides = st.floats(0, 4, allow_subnormal=False)
 rows = st.builds(
-    AnnotationRow,
-    class_name=st.just("cat"),
+    lambda **given: AnnotationRow(class_name="cat", **given),
     box=st.tuples(sides, sides, sides, sides),
     rotation=st.floats(-3, 3),
     polygons=st.tuples(st.lists(sides, min_size=6, max_size=6).map(tuple)),

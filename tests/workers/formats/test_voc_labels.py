@@ -1,5 +1,7 @@
 """What is read of one VOC file."""
 
+from contextlib import suppress
+
 import orjson
 import pytest
 from hypothesis import given
@@ -132,10 +134,8 @@ def test_all_that_is_wrong_in_a_file_is_named_at_once() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for document in (data, b"<annotation>" + data + b"</annotation>", b"<annotation><object>" + data):
-        try:
-            read(document)
-        except Invalid as error:
-            assert error.faults
+        with suppress(Invalid):
+            assert isinstance(read(document), tuple)
 
 
 @given(st.data())
@@ -144,7 +144,5 @@ def test_a_file_that_was_cut_or_changed_anywhere_is_read_or_refused(data: st.Dat
     place = data.draw(st.integers(0, len(whole)))
     changed = whole[:place] + data.draw(st.binary(max_size=4)) + whole[place + data.draw(st.integers(0, 9)) :]
 
-    try:
-        read(changed)
-    except Invalid as error:
-        assert error.faults
+    with suppress(Invalid):
+        assert isinstance(read(changed), tuple)
