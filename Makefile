@@ -3,6 +3,7 @@
 PYTHON ?= python3
 DATA ?=
 SEEDS ?=
+IMPORT_ROOT ?=
 LOCK_ARGS ?=
 
 BIN := .venv/bin
@@ -20,8 +21,8 @@ install: $(STAMP) ## set up .venv/ with the locked dependencies
 demo: $(STAMP) ## three rounds of the loop on real pictures [DATA=a VOC folder] [SEEDS=3]
 	$(BIN)/python -m client.demo $(if $(DATA),--data "$(DATA)") $(if $(SEEDS),--seeds $(SEEDS))
 
-serve: $(STAMP) ## the whole service in one process, on port 8080, its data in data/
-	$(BIN)/ymir serve --data data --port 8080
+serve: $(STAMP) ## the whole service in one process, on port 8080, its data in data/ [IMPORT_ROOT=folder]
+	$(BIN)/ymir serve --data data --port 8080 $(if $(IMPORT_ROOT),--import-root "$(IMPORT_ROOT)")
 
 test: $(STAMP) ## every test, with branch coverage
 	$(BIN)/pytest --cov --cov-report=term:skip-covered

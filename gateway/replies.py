@@ -1,8 +1,9 @@
 """Replies: checked values become answers."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -15,6 +16,14 @@ from storage.ports import Documents
 D = TypeVar("D", bound=Document)
 
 ATTEMPTS: Final = 20
+
+
+class Hiding(Protocol):
+    """A change that may hide what it changes, or show it again."""
+
+    @property
+    def removed(self) -> bool | None:
+        """Whether it is hidden from now on; None leaves that as it is."""
 
 
 def reply(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -57,6 +66,15 @@ async def changed(
             continue
         return document
     raise Conflict(type(was).KIND, was.id, key="generation", step="Try again.")
+
+
+def changed_fields(document: D, change: Hiding, *names: str, at: datetime) -> D:
+    """Return a document with the fields of a change that are given, hidden or shown as that says; the same if so."""
+    changes: dict[str, Any] = {name: value for name in names if (value := getattr(change, name)) is not None}
+    if change.removed is not None:
+        changes["removed_at"] = (getattr(document, "removed_at", None) or at) if change.removed else None
+    same = all(getattr(document, name) == value for name, value in changes.items())
+    return document if same else document.successor(**changes)
 
 
 def _check_match(request: web.Request, document: Document) -> None:

@@ -32,10 +32,11 @@ class ProjectSubmission(Schema):
 
 
 class ProjectChange(Schema):
-    """What can change in a project; what is left out stays."""
+    """What can change in a project; what is left out stays. ``removed`` hides it, or shows it again."""
 
     description: Description | None = None
     targets: Targets | None = None
+    removed: bool | None = None
 
 
 class Project(Document):

@@ -1,7 +1,7 @@
 """Queries on stored documents as SQL: conditions, order, and what comes after a cursor."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import orjson
 
@@ -103,17 +103,18 @@ def _check(kind: type[Document], field: str) -> None:
 
 
 def _equal(field: str, value: Scalar | Sequence[Scalar], *, is_walk: bool) -> Condition:
-    if (one := _one_value(value)) is not None:
-        return Condition(f"{field} = ?", (one,))
     if value is None:
         return Condition(f"{field} IS NULL")
-    values = [item for item in cast("Sequence[Scalar]", value) if item is not None]
+    if isinstance(value, str | int | float):
+        return Condition(f"{field} = ?", (value,))
+    if len(value) == 1:
+        return _equal(field, value[0], is_walk=is_walk)
     # One parameter, however long the list: SQLite allows a limited number of them. With a plus it keeps to the walk.
     plus = "+" if is_walk else ""
     among = f"{plus}{field} IN (SELECT value FROM json_each(?))"  # noqa: S608 - the field is a constant of a schema
-    if len(values) < len(cast("Sequence[Scalar]", value)):
+    if None in value:
         among = f"{among} OR {field} IS NULL"
-    return Condition(among, (orjson.dumps(values).decode(),))
+    return Condition(among, (orjson.dumps([one for one in value if one is not None]).decode(),))
 
 
 def _one_value(value: Scalar | Sequence[Scalar]) -> str | float | None:

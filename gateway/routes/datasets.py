@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.finding import dataset_of, numbered_version, project_of
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
-from gateway.replies import changed, nothing, reply
+from gateway.replies import changed, changed_fields, nothing, reply
 from gateway.services import SERVICES
 from schemas.datasets import Dataset, DatasetChange, Tag, TagChange, tag_id
 from schemas.errors import Conflict, Fault, Invalid
@@ -68,13 +68,7 @@ async def _changed(request: web.Request, change: DatasetChange) -> Dataset:
     now = services.clock()
 
     def apply(dataset: Dataset) -> Dataset:
-        removed_at = dataset.removed_at
-        if change.removed is not None:
-            removed_at = (removed_at or now) if change.removed else None
-        description = dataset.description if change.description is None else change.description
-        if (description, removed_at) == (dataset.description, dataset.removed_at):
-            return dataset
-        return dataset.successor(description=description, removed_at=removed_at)
+        return changed_fields(dataset, change, "description", at=now)
 
     documents = services.database.documents(Dataset)
     return await changed(request, documents, lambda: dataset_of(request, hidden=True), apply)

@@ -9,7 +9,7 @@ from gateway.files import send_blob
 from gateway.finding import project_of
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
-from gateway.replies import changed, nothing, reply
+from gateway.replies import changed, changed_fields, nothing, reply
 from gateway.services import SERVICES
 from gateway.views import Lineage
 from schemas.datasets import Version
@@ -100,13 +100,8 @@ async def _changed(request: web.Request, change: ModelChange) -> Model:
     now = services.clock()
 
     def apply(model: Model) -> Model:
-        given = ("description", "recommended_stage")
-        changes = {name: value for name in given if (value := getattr(change, name)) is not None}
         _check_stage(model, change.recommended_stage)
-        if change.removed is not None:
-            changes["removed_at"] = (model.removed_at or now) if change.removed else None
-        same = all(getattr(model, name) == value for name, value in changes.items())
-        return model if same else model.successor(**changes)
+        return changed_fields(model, change, "description", "recommended_stage", at=now)
 
     models = services.database.documents(Model)
     return await changed(request, models, lambda: _model_of(request, hidden=True), apply)

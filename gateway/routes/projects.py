@@ -8,7 +8,7 @@ from gateway.finding import project_of
 from gateway.idempotency import identity_of
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
-from gateway.replies import changed, nothing, reply
+from gateway.replies import changed, changed_fields, nothing, reply
 from gateway.services import SERVICES
 from schemas.errors import Conflict
 from schemas.pages import Page
@@ -70,24 +70,22 @@ async def show_project(request: web.Request) -> web.Response:
 
 @routes.patch("/v1/projects/{project}", body=ProjectChange, answer=Project)
 async def change_project(request: web.Request) -> web.Response:
-    """Change a project."""
-    change = await read(request, ProjectChange)
-    wanted = {name: getattr(change, name) for name in change.model_fields_set if getattr(change, name) is not None}
-    documents = request.app[SERVICES].database.documents(Project)
-
-    def apply(project: Project) -> Project:
-        return project.successor(**wanted) if wanted else project
-
-    return reply(await changed(request, documents, lambda: project_of(request), apply))
+    """Describe a project, set its targets, hide it, or show it again."""
+    return reply(await _changed(request, await read(request, ProjectChange)))
 
 
 @routes.delete("/v1/projects/{project}")
 async def hide_project(request: web.Request) -> web.Response:
     """Hide a project and all that is in it."""
-    services = request.app[SERVICES]
-    documents = services.database.documents(Project)
-    removed_at = services.clock()
-    await changed(
-        request, documents, lambda: project_of(request), lambda project: project.successor(removed_at=removed_at)
-    )
+    await _changed(request, ProjectChange(removed=True))
     return nothing()
+
+
+async def _changed(request: web.Request, change: ProjectChange) -> Project:
+    services = request.app[SERVICES]
+    now = services.clock()
+
+    def apply(project: Project) -> Project:
+        return changed_fields(project, change, "description", "targets", at=now)
+
+    return await changed(request, services.database.documents(Project), lambda: project_of(request, hidden=True), apply)

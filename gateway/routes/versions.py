@@ -8,7 +8,7 @@ from gateway.ancestry import ancestors_of
 from gateway.finding import dataset_of, numbered_version, version_of
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
-from gateway.replies import changed, nothing, reply
+from gateway.replies import changed, changed_fields, nothing, reply
 from gateway.services import SERVICES
 from schemas.datasets import Version, VersionChange
 from schemas.diffs import VersionDiff
@@ -107,11 +107,7 @@ async def _changed(request: web.Request, change: VersionChange) -> Version:
     now = services.clock()
 
     def apply(version: Version) -> Version:
-        changes = {name: value for name in ("message", "keywords") if (value := getattr(change, name)) is not None}
-        if change.removed is not None:
-            changes["removed_at"] = (version.removed_at or now) if change.removed else None
-        same = all(getattr(version, name) == value for name, value in changes.items())
-        return version if same else version.successor(**changes)
+        return changed_fields(version, change, "message", "keywords", at=now)
 
     versions = services.database.documents(Version)
     return await changed(request, versions, lambda: _even_hidden(request), apply)

@@ -131,7 +131,7 @@ async def test_every_fault_of_a_body_is_pointed_at(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nowhere", 404), ("GET", "/v1/tasks/none", 404), ("PUT", "/v1/projects", 405), ("BREW", "/v1", 404)],
+    [("GET", "/nowhere", 404), ("GET", "/v1/tasks/none", 404), ("PUT", "/v1/projects", 405)],
 )
 async def test_what_is_not_there_is_a_problem(api: Api, method: str, path: str, status: int) -> None:
     response = await api.raw(method, path)

@@ -8,7 +8,7 @@ from schemas.errors import Fault
 from schemas.reports import Finding
 from storage.datasets.rows import AnnotationRow, attributes_text
 from workers.formats.coco_annotations import KNOWN, Wrong, annotation_row
-from workers.formats.format import Labels
+from workers.formats.format import IMAGE_MISSING, Labels
 from workers.formats.listing import ImageNames
 from workers.formats.voc_labels import class_name
 
@@ -111,7 +111,7 @@ class CocoDocument:
             self._fault(f"is {named!r}, which matches both {found[0]} and {found[1]}", f"{path}.file_name")
         if not found:
             detail = f"There is no image {named[:200]!r}."
-            self._findings.append(Finding(subject=f"{self._name}: {path}", detail=detail, kind="image missing"))
+            self._findings.append(Finding(subject=f"{self._name}: {path}", detail=detail, kind=IMAGE_MISSING))
         return found[0] if len(found) == 1 else None
 
     def _labels(self, path: str, image: dict[str, Any], rows: list[AnnotationRow]) -> Labels:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from schemas.errors import Fault
 from schemas.reports import Finding
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow
+
+IMAGE_MISSING: Final = "image missing"
+"""The kind of a finding about annotations of an image that is not there."""
 
 
 class Labels(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Final
 from schemas.errors import Fault, Invalid
 from schemas.reports import Finding
 from schemas.splits import Split
-from workers.formats.format import Listing
+from workers.formats.format import IMAGE_MISSING, Listing
 from workers.formats.listing import base_name, folder_of, split_of, stem_of
 from workers.formats.voc_labels import file_name_in
 
@@ -35,7 +35,7 @@ class Matches:
         if len(candidates) != 1:
             candidates = self._named_inside(path, candidates)
         if not candidates:
-            self.findings.append(Finding(subject=path, detail="There is no image for it.", kind="image missing"))
+            self.findings.append(Finding(subject=path, detail="There is no image for it.", kind=IMAGE_MISSING))
         elif len(candidates) > 1:
             self.faults.append(Fault(f"matches both {candidates[0]} and {candidates[1]}", path))
         elif (taken := self.files.setdefault(candidates[0], path)) != path:

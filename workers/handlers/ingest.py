@@ -7,16 +7,16 @@ from pydantic import JsonValue
 
 from schemas.annotations import ATTRIBUTES
 from schemas.blobs import BlobRef
-from schemas.errors import Invalid, NotFound
+from schemas.errors import Fault, Invalid, NotFound
 from schemas.outcomes import Outcome, TaskResult, VersionDraft
-from schemas.parameters import ImportParameters
+from schemas.parameters import BadImage, ImportParameters
 from schemas.problems import Problem
 from schemas.projects import ClassList
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.archives import ArchiveLimits
-from workers.formats.format import FileRecord, Format, Reading
+from workers.formats.format import IMAGE_MISSING, FileRecord, Format, Reading
 from workers.formats.listing import list_files
 from workers.formats.registry import detect, format_named
 from workers.image_pool import ImagePool, Inspected, Job
@@ -100,7 +100,7 @@ class _Import:
     async def of(self, folder: Path) -> Outcome:
         form, reading = await asyncio.to_thread(self._read, folder)
         self._findings.add_all(reading.findings)
-        self._assets.fail(tuple(reading.faults))
+        self._assets.fail((*reading.faults, *self._missing(reading)))
         await self._take_all(folder, form, reading)
         summary = self._summary(form)
         problem = self._problem(reading)
@@ -122,6 +122,12 @@ class _Import:
             message = "There is no image to import."
             raise Invalid(message, step=f"The format {form.name!r} takes {form.looks_for}.")
         return form, reading
+
+    def _missing(self, reading: Reading) -> list[Fault]:
+        """Return as faults the images that are named and not there, if bad images are faults."""
+        if self._work.parameters.on_bad_image is not BadImage.FAIL:
+            return []
+        return [Fault(found.detail, found.subject) for found in reading.findings if found.kind == IMAGE_MISSING]
 
     async def _take_all(self, folder: Path, form: Format, reading: Reading) -> None:
         limits = Limits(pixels=self._settings.image_pixels, size=self._settings.image_bytes)

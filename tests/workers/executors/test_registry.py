@@ -1,0 +1,113 @@
+"""Registering a folder as an executor."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from schemas.annotations import ObjectType
+from schemas.errors import Invalid
+from schemas.executors import Executor, ExecutorSubmission, Purpose, Runtime
+from tests.factories import NOON
+from workers.executors.registry import BUILT_IN, digest_of_folder, inspect
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "root" / "detector"
+    (folder / "img-man").mkdir(parents=True)
+    (folder / "start.sh").write_text("exit 0\n")
+    (folder / "img-man" / "training-template.yaml").write_text("epochs: 3\nname: x\n")
+    return folder
+
+
+def inspected(folder: Path, reference: str | None = None) -> Executor:
+    submission = ExecutorSubmission(name="detector", reference=reference or str(folder))
+    return inspect(submission, roots=[folder.parent], at=NOON)
+
+
+def test_templates_say_what_it_can_do(folder: Path) -> None:
+    executor = inspected(folder)
+
+    assert executor.templates == {Purpose.TRAINING: {"epochs": 3, "name": "x"}}
+    assert executor.object_types == (ObjectType.DETECTION,)
+
+
+def test_a_name_is_looked_for_under_the_roots(folder: Path) -> None:
+    assert inspected(folder, "detector").reference == str(folder)
+
+
+def test_the_manifest_tells_the_object_types(folder: Path) -> None:
+    (folder / "img-man" / "manifest.yaml").write_text("object_type: [2, 4]\n")
+
+    assert inspected(folder).object_types == (ObjectType.DETECTION, ObjectType.INSTANCE_SEGMENTATION)
+
+
+def test_the_digest_is_that_of_names_and_bytes(folder: Path) -> None:
+    before = digest_of_folder(folder)
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "a.pyc").write_bytes(b"c")
+    os.utime(folder / "start.sh", (0, 0))
+    assert digest_of_folder(folder) == before
+
+    (folder / "start.sh").rename(folder / "img-man" / "start.sh")
+
+    assert digest_of_folder(folder) != before
+
+
+@pytest.mark.parametrize("reference", ["../elsewhere", "/etc", "link"])
+def test_a_folder_outside_the_roots_is_refused(folder: Path, reference: str) -> None:
+    (folder.parent.parent / "elsewhere").mkdir()
+    (folder.parent / "link").symlink_to("/etc")
+
+    with pytest.raises(Invalid, match="not under a root"):
+        inspected(folder, reference)
+
+
+def test_a_folder_that_does_not_exist_is_refused(folder: Path) -> None:
+    with pytest.raises(Invalid, match="no folder 'nowhere'"):
+        inspected(folder, "nowhere")
+
+
+def test_a_folder_without_a_start_is_refused(folder: Path) -> None:
+    (folder / "start.sh").unlink()
+
+    with pytest.raises(Invalid, match=r"start\.sh"):
+        inspected(folder)
+
+
+def test_a_folder_without_a_template_is_refused(folder: Path) -> None:
+    (folder / "img-man" / "training-template.yaml").unlink()
+
+    with pytest.raises(Invalid, match=r"training-template\.yaml"):
+        inspected(folder)
+
+
+@pytest.mark.parametrize("text", ["a: [\n", "- a\n", "7\n", "a: 2020-01-01\n"])
+def test_a_template_that_cannot_be_read_is_named(folder: Path, text: str) -> None:
+    (folder / "img-man" / "training-template.yaml").write_text(text)
+
+    with pytest.raises(Invalid, match=r"training-template\.yaml"):
+        inspected(folder)
+
+
+@pytest.mark.parametrize("text", ["object_type: 7\n", "object_type: []\n", "object_type: [2, x]\n"])
+def test_an_unknown_object_type_is_refused(folder: Path, text: str) -> None:
+    (folder / "img-man" / "manifest.yaml").write_text(text)
+
+    with pytest.raises(Invalid, match=r"manifest\.yaml"):
+        inspected(folder)
+
+
+def test_images_are_not_offered_yet(folder: Path) -> None:
+    submission = ExecutorSubmission(name="image", runtime=Runtime.DOCKER, reference="image:latest")
+
+    with pytest.raises(Invalid, match="not offered yet"):
+        inspect(submission, roots=[folder.parent], at=NOON)
+
+
+@pytest.mark.skipif(not (BUILT_IN / "tiny-detector" / "img-man" / "training-template.yaml").is_file(), reason="absent")
+def test_the_reference_executor_does_all_three() -> None:
+    submission = ExecutorSubmission(name="tiny-detector", reference="tiny-detector")
+
+    assert set(inspect(submission, roots=[BUILT_IN], at=NOON).templates) == set(Purpose)

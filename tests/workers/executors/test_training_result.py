@@ -1,0 +1,125 @@
+"""What a training may leave behind."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import Invalid
+from workers.executors.training_result import OLD_STAGE, read_training_result
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    folder = tmp_path / "models"
+    (folder / "best").mkdir(parents=True)
+    (folder / "best" / "weights").write_bytes(b"w")
+    return folder
+
+
+def write(models: Path, text: str) -> None:
+    (models / "result.yaml").write_text(text)
+
+
+def test_without_a_file_there_is_no_result(models: Path) -> None:
+    assert read_training_result(models) is None
+
+
+def test_stages_have_their_files_and_metrics(models: Path) -> None:
+    write(models, "best_stage_name: best\nmodel_stages:\n  best: {files: [weights], mAP: 0.5, tp: 7, timestamp: 9}\n")
+
+    result = read_training_result(models)
+
+    assert result is not None
+    assert result.best == "best"
+    assert result.stages[0].metrics == {"mAP": 0.5, "tp": 7.0}
+    assert result.stages[0].files == {"weights": models / "best" / "weights"}
+
+
+def test_files_may_lie_beside_the_stages(models: Path) -> None:
+    (models / "shared").write_bytes(b"s")
+    write(models, "model_stages:\n  best: {files: [weights, shared]}\n")
+
+    result = read_training_result(models)
+
+    assert result is not None
+    assert sorted(result.stages[0].files) == ["shared", "weights"]
+
+
+def test_the_form_of_old_executors_is_one_stage(models: Path) -> None:
+    (models / "a.params").write_bytes(b"a")
+    write(models, "map: 0.75\nmodel: [a.params]\n")
+
+    result = read_training_result(models)
+
+    assert result is not None
+    assert (result.best, result.stages[0].metrics) == (OLD_STAGE, {"mAP": 0.75})
+
+
+def test_the_best_stage_is_the_one_with_the_greatest_metric_when_it_is_not_named(models: Path) -> None:
+    for stage in ("worse", "also_worse"):
+        (models / stage).mkdir()
+        (models / stage / "weights").write_bytes(b"w")
+    write(
+        models,
+        "model_stages:\n  worse: {files: [weights], mAP: 0.1}\n  best: {files: [weights], mAP: 0.3}\n"
+        "  also_worse: {files: [weights], mAP: 0.2}\n",
+    )
+
+    result = read_training_result(models)
+
+    assert result is not None
+    assert result.best == "best"
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("- a\n", "models/result.yaml: "),
+        ("a: [\n", "models/result.yaml, line 2: "),
+        ("model_stages: {}\n", "models/result.yaml: model_stages: "),
+        ("model_stages: {best: {files: []}}\n", "models/result.yaml: model_stages.best: "),
+        ("model_stages: {best: {files: [missing]}}\n", "models/result.yaml: model_stages.best.files[0]: "),
+        ("model_stages: {best: {files: [../../secret]}}\n", "models/result.yaml: model_stages.best.files[0]: "),
+        ("model_stages: {best: {files: [link]}}\n", "models/result.yaml: model_stages.best.files[0]: "),
+        ("model_stages: {../x: {files: [weights]}}\n", "models/result.yaml: model_stages.../x: "),
+        ("model_stages: {best: {files: [weights], mAP: 1.5}}\n", "models/result.yaml: model_stages.best.mAP: "),
+        ("model_stages: {best: {files: [weights], mAP: .nan}}\n", "models/result.yaml: model_stages.best.mAP: "),
+        ("model_stages: {best: {files: [weights], tp: -1}}\n", "models/result.yaml: model_stages.best.tp: "),
+        ("model_stages: {best: {files: [weights], mAP: !!python/object:a {}}}\n", "models/result.yaml, line 1: "),
+        (
+            "best_stage_name: other\nmodel_stages: {best: {files: [weights]}}\n",
+            "models/result.yaml: best_stage_name: ",
+        ),
+    ],
+)
+def test_what_breaks_a_rule_is_named(models: Path, text: str, where: str) -> None:
+    (models.parent / "secret").write_bytes(b"s")
+    (models / "best" / "link").symlink_to(models.parent / "secret")
+    write(models, text)
+
+    with pytest.raises(Invalid) as caught:
+        read_training_result(models)
+
+    assert caught.value.detail.startswith(where)
+
+
+def test_every_fault_is_told(models: Path) -> None:
+    write(models, "best_stage_name: x\nmodel_stages: {best: {files: [weights, missing], mAP: 2}}\n")
+
+    with pytest.raises(Invalid) as caught:
+        read_training_result(models)
+
+    assert len(caught.value.faults) == 3
+
+
+@given(data=st.binary(max_size=200))
+def test_any_bytes_are_a_result_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    models = tmp_path_factory.mktemp("models")
+    (models / "result.yaml").write_bytes(data)
+
+    try:
+        read_training_result(models)
+    except Invalid as error:
+        assert error.detail.startswith("models/result.yaml")

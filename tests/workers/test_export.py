@@ -1,0 +1,295 @@
+"""Exports: a version becomes an archive, and an import of it the same version's content."""
+
+import io
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from schemas.annotations import GROUND_TRUTH
+from schemas.datasets import Version
+from schemas.errors import Invalid
+from schemas.outcomes import Outcome
+from schemas.parameters import ExportParameters
+from schemas.schema import new_id
+from schemas.splits import Split
+from schemas.tasks import Input
+from storage.datasets.rows import AnnotationRow, AssetRow, MaskRow
+from tests.factories import NOON, PROJECT, a_task
+from tests.workers.imports import Place, a_place, draft_of
+from tests.workers.pictures import a_jpeg
+from workers.formats.rle import mask_of
+from workers.handlers.export import export
+from workers.image_pool import ImagePool
+from workers.images import Limits, inspect_image
+from workers.importing.segments import Gathered, Segments
+from workers.work import Work
+
+NEAR = 1e-3
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ImagePool]:
+    pool = ImagePool(processes=1)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    async with a_place(tmp_path) as place:
+        yield place
+
+
+def boxes() -> tuple[AnnotationRow, ...]:
+    """Return annotations that VOC can hold whole."""
+    return (
+        AnnotationRow("cat", (1.0, 2.0, 3.0, 4.0), attributes='{"colour":"red & <blue>","difficult":1,"pose":"Left"}'),
+        AnnotationRow("cat", (1.0, 2.0, 3.0, 4.0)),
+        AnnotationRow("big dog", (10.1, 2.3, 5.3, 7.77), rotation=0.25, confidence=0.123456789, quality=0.5),
+        AnnotationRow("dog", (0.0, 0.0, 30.0, 30.0), attributes='{"in a tree":"ja","名":"値"}'),
+    )
+
+
+def shapes() -> tuple[AnnotationRow, ...]:
+    """Return annotations that COCO can hold whole."""
+    picture = np.zeros((30, 40), dtype=np.bool_)
+    picture[3:9, 4:20] = True
+    return (
+        *boxes(),
+        AnnotationRow("dog", (0.25, 0.5, 0.5, 0.25), crowd=True, author="someone"),
+        AnnotationRow("dog", (1, 1, 5, 5), polygons=((1, 1, 6, 1, 6, 6), (2, 2, 3, 2, 3, 3.5)), area=12.5),
+        AnnotationRow("dog", (4, 3, 16, 6), mask=mask_of(picture), area=96.0, attributes='{"deep":{"er":[1,null]}}'),
+        AnnotationRow("cat", (1, 1, 9, 9), keypoints=(1.0, 2.0, 2.0, 0.0, 0.0, 0.0, 4.5, 5.0, 1.0)),
+    )
+
+
+async def a_version(place: Place, *images: tuple[str, int, Split, tuple[AnnotationRow, ...] | None, str]) -> Version:
+    """Keep a version of pictures: file name, orientation, split, annotations, attributes of the whole image."""
+    segments = Segments(layer=GROUND_TRUTH, base=None, library=place.library)
+    for seed, (name, orientation, split, annotations, attributes) in enumerate(images):
+        path = place.folder / "picture.jpg"
+        path.write_bytes(a_jpeg(seed, orientation=orientation))
+        row = inspect_image(path, name=name, limits=Limits())
+        assert not hasattr(row, "reason")
+        await place.blobs.put_file(path)
+        await segments.add(Gathered(row, split, annotations, attributes))
+    kept = await place.library.keep(await segments.content())
+    version = Version(
+        id=new_id(),
+        project=PROJECT,
+        dataset="2" * 32,
+        dataset_name="pictures",
+        number=await place.database.documents(Version).count() + 1,
+        digest=kept.digest,
+        manifest=kept.manifest,
+        task="3" * 32,
+        made_by="import",
+        created_at=NOON,
+    )
+    await place.database.documents(Version).add(version)
+    return version
+
+
+async def exported(place: Place, version: Version, format: str, **parameters: Any) -> Outcome:  # noqa: ANN401 - any field
+    asked = ExportParameters.model_validate({"source": "pictures", "format": format, **parameters})
+    task = a_task(parameters=asked, inputs=(Input(pointer="/source", ref="pictures", version=version.id),))
+    scratch = Path(mkdtemp(dir=place.folder))
+    return await export(
+        Work(task, asked, scratch=scratch, now=lambda: NOON),
+        library=place.library,
+        blobs=place.blobs,
+        database=place.database,
+    )
+
+
+async def archive_of(place: Place, outcome: Outcome) -> zipfile.ZipFile:
+    assert outcome.result.archive is not None
+    assert outcome.result.archive.media_type == "application/zip"
+    return zipfile.ZipFile(io.BytesIO(await place.blobs.get(outcome.result.archive.digest)))
+
+
+async def again(place: Place, pool: ImagePool, outcome: Outcome) -> dict[str, AssetRow]:
+    """Import an export, and return the assets by id."""
+    folder = Path(mkdtemp(dir=place.folder))
+    (await archive_of(place, outcome)).extractall(folder)
+    imported = await place.imported(pool, folder)
+    return {row.asset: row for row in (await place.rows(imported)).values()}
+
+
+async def rows_of(place: Place, version: Version) -> dict[str, AssetRow]:
+    content = await place.library.content(version.digest)
+    return {row.asset: row async for row in place.library.rows(content)}
+
+
+def said(rows: tuple[AnnotationRow, ...]) -> list[tuple[Any, ...]]:
+    """Return all that annotations say, apart from their ids."""
+    return [tuple(row._replace(id=None)) for row in rows]
+
+
+def nearly(rows: tuple[AnnotationRow, ...]) -> list[tuple[Any, ...]]:
+    """Return what is equal to annotations that say the same, as near as it matters."""
+    return [tuple(_near(value) for value in row) for row in said(rows)]
+
+
+def _near(value: Any) -> Any:  # noqa: ANN401 - any value of a row
+    if isinstance(value, MaskRow) or value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return tuple(pytest.approx(inner, abs=NEAR) for inner in value)
+    return pytest.approx(value, abs=NEAR)
+
+
+@pytest.mark.parametrize("format", ["voc", "coco"])
+async def test_what_is_exported_is_imported_as_it_was(place: Place, pool: ImagePool, format: str) -> None:
+    given = boxes() if format == "voc" else shapes()
+    version = await a_version(
+        place,
+        ("images/a.jpg", 1, Split.TRAINING, given, '{"image_quality":0.5,"weather":"rain"}'),
+        ("images/empty.jpg", 1, Split.VALIDATION, (), ""),
+        ("images/unlabeled.jpg", 1, Split.NONE, None, ""),
+        *((f"turned/{turn}.jpg", turn, Split.TEST, given, "") for turn in range(2, 9)),
+    )
+    before = await rows_of(place, version)
+
+    after = await again(place, pool, await exported(place, version, format))
+
+    assert after.keys() == before.keys()
+    for asset, row in after.items():
+        assert row.layers.keys() == before[asset].layers.keys()
+        for name, annotations in row.layers.items():
+            assert said(annotations) == nearly(before[asset].layers[name])
+        assert row.split is before[asset].split or "unlabeled" in row.image.file_name
+        assert row.image._replace(file_name="") == before[asset].image._replace(file_name="")
+
+
+@pytest.mark.parametrize("format", ["voc", "coco", "none"])
+async def test_equal_versions_make_equal_archives(place: Place, format: str) -> None:
+    version = await a_version(place, ("a.jpg", 1, Split.NONE, shapes(), ""), ("b.jpg", 1, Split.TEST, (), ""))
+
+    first = await exported(place, version, format)
+    second = await exported(place, version, format)
+
+    assert first.result.archive == second.result.archive
+
+
+async def test_images_keep_their_names_unless_two_have_the_same(place: Place) -> None:
+    names = ("a/1.jpg", "b/1.jpg", "b/1.JPG", "2.jpg")
+    version = await a_version(place, *((name, 1, Split.NONE, (), "") for name in names))
+
+    archive = await archive_of(place, await exported(place, version, "voc"))
+
+    images = sorted(name for name in archive.namelist() if name.startswith("images/"))
+    assert [name.rpartition("-")[2].removeprefix("images/") for name in images].count("2.jpg") == 1
+    assert len({Path(name).stem.lower() for name in images}) == 4
+    assert {Path(name).stem for name in archive.namelist()} == {Path(name).stem for name in images}
+
+
+async def test_bytes_of_images_are_as_they_came(place: Place) -> None:
+    version = await a_version(place, ("a.jpg", 6, Split.NONE, None, ""))
+
+    archive = await archive_of(place, await exported(place, version, "none"))
+
+    assert archive.namelist() == ["images/a.jpg"]
+    assert archive.read("images/a.jpg") == a_jpeg(0, orientation=6)
+
+
+async def test_only_the_classes_asked_for_are_exported_and_in_their_order(place: Place) -> None:
+    version = await a_version(place, ("a.jpg", 1, Split.NONE, boxes(), ""))
+
+    outcome = await exported(place, version, "coco", classes=("big dog", "yeti"), images=False)
+
+    archive = await archive_of(place, outcome)
+    assert archive.namelist() == ["annotations/coco-annotations.json"]
+    document = orjson.loads(archive.read("annotations/coco-annotations.json"))
+    assert [(category["id"], category["name"]) for category in document["categories"]] == [(1, "big dog"), (2, "yeti")]
+    assert [annotation["category_id"] for annotation in document["annotations"]] == [1]
+
+
+async def test_categories_follow_the_classes_of_the_project(place: Place) -> None:
+    await place.knows("dog", "cat")
+    version = await a_version(place, ("a.jpg", 1, Split.NONE, boxes(), ""))
+
+    archive = await archive_of(place, await exported(place, version, "coco"))
+
+    document = orjson.loads(archive.read("annotations/coco-annotations.json"))
+    assert [category["name"] for category in document["categories"]] == ["dog", "cat", "big dog"]
+
+
+async def test_what_a_format_cannot_hold_is_counted(place: Place) -> None:
+    unplaced = AnnotationRow("cat")
+    version = await a_version(place, ("a.jpg", 1, Split.NONE, (*shapes(), unplaced), ""))
+
+    voc = await exported(place, version, "voc")
+    coco = await exported(place, version, "coco")
+
+    assert voc.result.summary["losses"] == {
+        "annotation ids": 9,
+        "annotations without a box": 1,
+        "area": 2,
+        "author": 1,
+        "boxes thinner than a pixel": 1,
+        "crowd": 1,
+        "keypoints": 1,
+        "mask": 1,
+        "polygons": 1,
+        "types of attributes": 1,
+    }
+    assert coco.result.summary["losses"] == {"annotation ids": 9, "annotations without a place": 1}
+    assert {finding.subject for finding in (await place.report(coco)).findings} == {
+        "annotation ids",
+        "annotations without a place",
+    }
+
+
+async def test_images_that_are_not_annotated_are_counted_where_they_are_not_listed(place: Place) -> None:
+    version = await a_version(place, ("a.jpg", 1, Split.NONE, None, ""))
+
+    outcome = await exported(place, version, "coco")
+
+    assert outcome.result.summary["losses"] == {"images that are not annotated, and so not listed": 1}
+
+
+async def test_a_layer_that_the_version_lacks_is_refused(place: Place) -> None:
+    version = await a_version(place, ("a.jpg", 1, Split.NONE, (), ""))
+
+    with pytest.raises(Invalid, match="no layer 'model@best'") as caught:
+        await exported(place, version, "voc", layer="model@best")
+
+    assert "ground_truth" in caught.value.step
+
+
+async def test_a_format_that_does_not_exist_is_refused(place: Place) -> None:
+    version = await a_version(place, ("a.jpg", 1, Split.NONE, (), ""))
+
+    with pytest.raises(Invalid, match="no format 'yolo9000'"):
+        await exported(place, version, "yolo9000")
+
+
+async def test_large_images_are_not_held_in_memory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.handlers.export.SMALL_BYTES", 100)
+    version = await a_version(place, ("a.jpg", 1, Split.NONE, None, ""))
+
+    archive = await archive_of(place, await exported(place, version, "none"))
+
+    assert archive.read("images/a.jpg") == a_jpeg(0)
+
+
+async def test_an_export_of_an_import_is_complete(place: Place, pool: ImagePool) -> None:
+    folder = place.folder / "pictures"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.jpg").write_bytes(a_jpeg(number))
+    draft = draft_of(await place.imported(pool, folder))
+    version = await a_version(place, ("unused.jpg", 1, Split.NONE, None, ""))
+    imported = version.model_copy(update={"id": new_id(), "number": 9, "digest": draft.digest})
+    await place.database.documents(Version).add(imported)
+
+    archive = await archive_of(place, await exported(place, imported, "voc"))
+
+    assert sorted(archive.namelist()) == [f"images/{number}.jpg" for number in range(3)]
