@@ -87,13 +87,18 @@ class BlobWriter:
         return content
 
     def _keep_file(self, path: Path, digest: Digest | None) -> Content:
-        if digest is not None and place(self._root, digest).exists():
-            # Most likely it is there already: comparing is cheaper than copying.
-            with source_errors(path), path.open("rb") as file:
-                content = Content(*copy(file, None))
-            _compare(Source(path, digest), content)
-            if self._has(content):
-                return content
+        return self._there_already(path, digest) or self._take_in(path, digest)
+
+    def _there_already(self, path: Path, digest: Digest | None) -> Content | None:
+        # A blob of the digest that is said makes it likely: comparing is cheaper than copying.
+        if digest is None or not place(self._root, digest).exists():
+            return None
+        with source_errors(path), path.open("rb") as file:
+            content = Content(*copy(file, None))
+        _compare(Source(path, digest), content)
+        return content if self._has(content) else None
+
+    def _take_in(self, path: Path, digest: Digest | None) -> Content:
         with folder_errors():
             beside = self._root / INCOMING / uuid4().hex
             target = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)

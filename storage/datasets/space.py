@@ -56,9 +56,9 @@ class Space:
 
     def masks(self, rows: Mask) -> dict[Digest, Mask]:
         """Return a row mask as masks by segment, those that select nothing left out."""
-        ends = [*list(self.starts.values())[1:], self.rows]
         parts = {
-            segment: rows[start:end].copy() for (segment, start), end in zip(self.starts.items(), ends, strict=True)
+            segment: rows[start : start + len(self.ids[segment].prefixes)].copy()
+            for segment, start in self.starts.items()
         }
         return {segment: frozen(mask) for segment, mask in parts.items() if mask.any()}
 

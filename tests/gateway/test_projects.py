@@ -21,6 +21,8 @@ async def test_a_project_is_made_shown_listed_changed_and_hidden(api: Api) -> No
     assert [project["name"] for project in (await api.get("/v1/projects?removed=true"))["items"]] == ["cars"]
     await api.get("/v1/projects/cars", expect=404)
     await api.get("/v1/projects/cars/classes", expect=404)
+    await api.patch("/v1/projects/cars", {"removed": False})
+    assert [project["name"] for project in (await api.get("/v1/projects"))["items"]] == ["cars"]
 
 
 async def test_the_classes_of_a_new_project_are_clean(api: Api) -> None:

@@ -72,7 +72,7 @@ async def test_a_key_that_has_expired_is_not_known(api: Api, database: Database,
 )
 @pytest.mark.usefixtures("world")
 async def test_a_key_may_do_what_its_role_says(api: Api, secret: str, method: str, path: str, status: int) -> None:
-    body = None if method == "GET" else {}
+    body: JSON | None = None if method == "GET" else {}
 
     response = await api.bearing(secret).raw(method, path, json=body)
 

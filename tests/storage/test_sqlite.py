@@ -87,11 +87,11 @@ async def test_closing_waits_for_what_was_written(path: Path) -> None:
         assert await database.documents(Task).count() == 100
 
 
-async def test_a_file_that_is_no_database_says_what_to_do(path: Path) -> None:
-    path.write_bytes(b"this is a shopping list, not a database\n" * 100)
+async def test_a_file_that_is_no_database_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"this is a shopping list, not a database\n" * 100)
 
-    with pytest.raises(Invalid, match=path.name) as caught:
-        async with open_database(path):
+    with pytest.raises(Invalid, match=r"list\.txt") as caught:
+        async with open_database(tmp_path / "list.txt"):
             pass
 
     assert "back-up" in caught.value.step

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import JsonValue
 
 from schemas.errors import Invalid
 from workers.executors.training_result import StageFiles
@@ -20,7 +21,7 @@ def a_stage(folder: Path, name: str, content: bytes) -> StageFiles:
 
 
 def info_of(*stages: StageFiles) -> dict[str, object]:
-    config = {"class_names": ["cat"], "epochs": 3}
+    config: dict[str, JsonValue] = {"class_names": ["cat"], "epochs": 3}
     return information(stages, best=stages[0].name, config=config, object_type=2, executor="detector")
 
 

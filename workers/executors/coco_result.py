@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.datasets.rows import AnnotationRow, ImageRow, MaskRow
-from workers.executors.faults import Faults
+from workers.executors.checks import Faults, number
 from workers.executors.mining_result import asset_in
-from workers.executors.numbers import number
 from workers.formats.rle import mask_row
 
 POINTS_AT_LEAST = 3
@@ -21,22 +20,25 @@ def coco_predictions(
     """Add to ``found`` what a COCO document says; ``faults`` takes what breaks a rule."""
     assets = _assets(told, images, faults)
     categories = _by_id(told, "categories")
-    for asset in assets.values():
-        found.setdefault(asset, [])
+    found.update((asset, []) for asset in assets.values())
     for position, entry in enumerate(told["annotations"]):
         where = f"annotations[{position}]"
         if not isinstance(entry, dict):
             faults.add(where, "It must be an object.")
             continue
-        asset_or_none = assets.get(entry.get("image_id"))
-        category = categories.get(entry.get("category_id"), {}).get("name")
-        if asset_or_none is None:
+        asset = assets.get(_identity(entry.get("image_id")))
+        category = categories.get(_identity(entry.get("category_id")), {}).get("name")
+        if asset is None:
             faults.add(f"{where}.image_id", f"There is no image {entry.get('image_id')!r}.")
         elif not isinstance(category, str) or not category.strip():
             faults.add(f"{where}.category_id", f"There is no category {entry.get('category_id')!r}.")
         else:
             row = _row(entry, category.strip().lower(), where, faults)
-            found[asset_or_none] += [] if row is None else [row]
+            found[asset] += [] if row is None else [row]
+
+
+def _identity(told: object) -> int | str | None:
+    return told if isinstance(told, int | str) else None
 
 
 def _by_id(told: Mapping[str, Any], key: str) -> dict[Any, dict[str, Any]]:

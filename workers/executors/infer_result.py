@@ -9,11 +9,10 @@ import orjson
 
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import AnnotationRow, ImageRow
+from workers.executors.checks import Faults, number
 from workers.executors.coco_result import coco_predictions
-from workers.executors.faults import Faults
 from workers.executors.layout import INFER_RESULT
 from workers.executors.mining_result import asset_in
-from workers.executors.numbers import number
 
 NEXT_STEP: Final = "Have the executor write what protocol 1.1.0 asks for."
 

@@ -15,12 +15,15 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from schemas.errors import Invalid, Unavailable
 from schemas.executors import Executor
 from schemas.schema import Digest, Schema
-from workers.executors import supervisor
 from workers.executors.layout import CONFIGURATION, ENVIRONMENT, LOG, MONITOR, Layout, RunFolder
 from workers.executors.monitor import read_monitor
 from workers.executors.registry import digest_of_folder
 from workers.executors.runtime import Cause, Exit
 
+ROOT: Final = Path(__file__).parents[2]
+SUPERVISE: Final = (
+    "import sys; sys.path.append(sys.argv[1]); from workers.executors.supervisor import main; main(sys.argv[2])"
+)
 # Nothing else of the worker's environment reaches an executor: it may hold secrets.
 PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 THREAD_COUNTS: Final = (
@@ -80,7 +83,9 @@ class ProcessRuntime:
                 sys.executable,
                 "-I",
                 "-S",
-                supervisor.__file__,
+                "-c",
+                SUPERVISE,
+                str(ROOT),
                 json.dumps(self._order(executor, folder)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -146,15 +151,20 @@ async def _told_by(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
     if process.stdin is None or process.stdout is None or process.stderr is None:
         message = "a supervisor is started with pipes"
         raise ValueError(message)
-    reading = asyncio.ensure_future(asyncio.gather(process.stdout.read(), process.stderr.read()))
+    ending = asyncio.ensure_future(_ended(process, process.stdout, process.stderr))
     try:
-        told, complaint = await asyncio.shield(reading)
-    except asyncio.CancelledError:
-        process.stdin.close()
-        await reading
-        raise
+        return await asyncio.shield(ending)
     finally:
         process.stdin.close()
+        await ending
+        with suppress(OSError):
+            await process.stdin.wait_closed()
+
+
+async def _ended(
+    process: asyncio.subprocess.Process, output: asyncio.StreamReader, errors: asyncio.StreamReader
+) -> tuple[bytes, bytes]:
+    told, complaint = await asyncio.gather(output.read(), errors.read())
     await process.wait()
     return told, complaint
 

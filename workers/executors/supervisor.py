@@ -1,11 +1,5 @@
-"""A small process between the worker and an executor: when it ends, nothing that the executor started is left.
+"""A small process between the worker and an executor: when it ends, nothing that the executor started is left."""
 
-Started as ``python -I -S supervisor.py ORDER`` (standard library only, so that it starts at once), with a pipe as its
-standard input: when the pipe closes, because the worker asks for it or is dead, the executor is ended. How it ended is
-one line of JSON on standard output.
-"""
-
-import collections
 import contextlib
 import ctypes
 import json
@@ -13,64 +7,43 @@ import os
 import resource
 import select
 import signal
-import sys
 import time
 from typing import Any, Final
 
+from workers.executors.output_log import OutputLog
+from workers.executors.process_table import bytes_under, descendants, memory_of, signal_all
+
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
-TAIL_BYTES: Final = 65_536
 TICK_SECONDS: Final = 0.5
 READ_BYTES: Final = 1 << 18
 INPUT: Final = 0
 
 
-def main(order: dict[str, Any]) -> None:
-    """Run the command of an order until it ends or is to end, then end all that it started, and say how it went."""
+def main(text: str) -> None:
+    """Run the command of an order in JSON; when it ends or is to end, end all that it started, and say how it went.
+
+    It is a process of its own that loads the standard library and its two neighbours only, so that it starts at once.
+    Its standard input is a pipe that closes when the worker asks for the end, or is dead. The answer is a line of JSON
+    on standard output. What the executor itself prints goes to the log.
+    """
+    order = json.loads(text)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signals = _signals()
     child, output = _start(order)
-    with open(order["log"], "wb", buffering=0) as file:  # noqa: PTH123 - pathlib takes longer to load than all else
-        run = Run(child, output, signals, log=Log(file, limit=order["log_bytes"]))
+    run = Run(child, output, signals, log=OutputLog(order["log"], limit=order["log_bytes"]))
+    try:
         cause = run.watch(order)
+    finally:
         status = run.end(order["grace_seconds"])
     with contextlib.suppress(BrokenPipeError):
         os.write(1, json.dumps({"code": os.waitstatus_to_exitcode(status), "cause": cause}).encode() + b"\n")
 
 
-class Log:
-    """A file that takes any amount of output: its beginning and its end are kept, and how much lies between."""
-
-    def __init__(self, file: Any, *, limit: int) -> None:  # noqa: ANN401 - importing typing's IO costs more than the check is worth
-        self._file = file
-        self._room = limit
-        self._tail: collections.deque[bytes] = collections.deque()
-        self._tail_bytes = 0
-        self._left_out = 0
-
-    def write(self, data: bytes) -> None:
-        """Take some output."""
-        head, rest = data[: self._room], data[self._room :]
-        self._file.write(head)
-        self._room -= len(head)
-        if rest:
-            self._tail.append(rest)
-            self._tail_bytes += len(rest)
-        while self._tail_bytes - len(self._tail[0] if self._tail else b"") > TAIL_BYTES:
-            self._left_out += len(self._tail[0])
-            self._tail_bytes -= len(self._tail.popleft())
-
-    def close(self) -> None:
-        """Write what was kept of the end."""
-        if self._left_out:
-            self._file.write(b"\n[... %d bytes left out ...]\n" % self._left_out)
-        self._file.write(b"".join(self._tail))
-
-
 class Run:
     """The executor's own process, the pipe of its output, and how it ended once it has."""
 
-    def __init__(self, child: int, output: int, signals: int, *, log: Log) -> None:
+    def __init__(self, child: int, output: int, signals: int, *, log: OutputLog) -> None:
         self.status: int | None = None
         """The wait status of the executor's own process."""
         self._child = child
@@ -99,14 +72,14 @@ class Run:
     def end(self, grace: float) -> int:
         """End all that runs, by force after the grace, take the rest of the output, and return the wait status."""
         if self.status is None:
-            _signal_all(signal.SIGTERM)
+            signal_all(signal.SIGTERM)
         until = time.monotonic() + grace
         while self.status is None and time.monotonic() < until:
             self._wait(0.1, ())
             self._reap()
         while self._reap_all():
-            _signal_all(signal.SIGSTOP)  # what is stopped cannot multiply while the rest is looked for
-            _signal_all(signal.SIGKILL)
+            signal_all(signal.SIGSTOP)  # what is stopped cannot multiply while the rest is looked for
+            signal_all(signal.SIGKILL)
             time.sleep(0.005)
         while self._open and self._take():
             pass
@@ -199,64 +172,8 @@ def _start(order: dict[str, Any]) -> tuple[int, int]:
 
 
 def _exceeded(order: dict[str, Any]) -> str:
-    if _bytes_under(order["output"]) > order["output_bytes"]:
+    if bytes_under(order["output"]) > order["output_bytes"]:
         return "output_bytes"
-    if order["memory_bytes"] is not None and _memory() > order["memory_bytes"]:
+    if order["memory_bytes"] is not None and memory_of(descendants()) > order["memory_bytes"]:
         return "memory_bytes"
     return ""
-
-
-def _signal_all(number: int) -> None:
-    for pid in _descendants():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-
-
-def _descendants() -> list[int]:
-    children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib takes longer to load than all else
-        if name.isdigit():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                children.setdefault(_parent(name), []).append(int(name))
-    found: list[int] = []
-    open_ends = [os.getpid()]
-    while open_ends:
-        mine = children.get(open_ends.pop(), [])
-        found += mine
-        open_ends += mine
-    return found
-
-
-def _parent(pid: str) -> int:
-    # The name of the program stands in brackets and may itself have brackets and spaces.
-    return int(_read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[1])
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to load than all else
-        return file.read()
-
-
-def _memory() -> int:
-    total = 0
-    for pid in _descendants():
-        with contextlib.suppress(OSError, IndexError, ValueError):
-            total += int(_read(f"/proc/{pid}/statm").split()[1])
-    return total * resource.getpagesize()
-
-
-def _bytes_under(folder: str) -> int:
-    total = 0
-    folders = [folder]
-    while folders:
-        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                else:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-    return total
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

@@ -1,6 +1,5 @@
 """What a training left behind: models/result.yaml and the files of its stages, checked."""
 
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ RESULT_BYTES: Final = 16 * 2**20
 OLD_STAGE: Final = "default_best_stage"
 RATES: Final = ("mAP", "mAR", "mIoU", "mAcc", "maskAP", "boxAP")
 COUNTS: Final = ("tp", "fp", "fn")
+GREATEST_COUNT: Final = 2**53
 BEST_BY: Final = ("maskAP", "mIoU", "mAP")
 NEXT_STEP: Final = "Have the executor write what protocol 1.1.0 asks for."
 
@@ -83,11 +83,11 @@ def _stage(name: str, told: object, models: Path, faults: list[Fault]) -> StageF
         return StageFiles(name, {}, {})
     files = {}
     for position, file in enumerate(told["files"]):
-        path = _file(str(file), name, models)
+        path = _file(file, name, models) if isinstance(file, str) else None
         if path is None:
-            faults.append(Fault(f"There is no regular file {file!r} in the stage.", f"{where}.files[{position}]"))
+            faults.append(Fault(f"There is no regular file {_shown(file)} in the stage.", f"{where}.files[{position}]"))
         else:
-            files[str(file).removeprefix(f"{name}/")] = path
+            files[file.removeprefix(f"{name}/")] = path
     return StageFiles(name, files, _metrics(told, where, faults))
 
 
@@ -106,13 +106,17 @@ def _metrics(told: Mapping[str, Any], where: str, faults: list[Fault]) -> dict[s
         value = told.get(key)
         if value is None:
             continue
-        greatest = 1.0 if key in RATES else math.inf
+        greatest = 1 if key in RATES else GREATEST_COUNT
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= greatest:
-            rule = "a number from 0 to 1" if key in RATES else "a number that is not negative"
-            faults.append(Fault(f"It must be {rule}, not {value!r}.", f"{where}.{key}"))
-        elif math.isfinite(value):
+            faults.append(Fault(f"It must be a number from 0 to {greatest}, not {_shown(value)}.", f"{where}.{key}"))
+        else:
             metrics[key] = float(value)
     return metrics
+
+
+def _shown(value: object) -> str:
+    # YAML's references make small files whose lists would take for ever to be written out.
+    return repr(value)[:100] if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
 
 
 def _best(stages: tuple[StageFiles, ...]) -> str:

@@ -53,7 +53,7 @@ def keeps(wanted: Conditions, known: Known) -> bool:
 
 
 def meets(wanted: Conditions, row: AnnotationRow) -> bool:
-    x, y, width, height = row.box or (0, 0, 0, 0)
+    _, _, width, height = row.box or (0, 0, 0, 0)
     return (
         (not wanted.include_classes or row.class_name in wanted.include_classes)
         and between(width * height, wanted.area)

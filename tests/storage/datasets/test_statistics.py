@@ -28,7 +28,7 @@ async def test_counts_are_those_of_the_rows(source: Parcel) -> None:
         assert layer.negative == sum(not rows for _, rows in annotated)
         assert layer.not_annotated == len(source.plain) - len(annotated)
         assert layer.annotations == sum(len(rows) for _, rows in annotated)
-        assert sum(bin.count for bin in layer.histograms["annotations"]) == len(annotated)
+        assert sum(one.count for one in layer.histograms["annotations"]) == len(annotated)
         by_class = {one.class_name: one for one in layer.classes}
         for class_name in CLASSES:
             rows = [(split, row) for split, rows in annotated for row in rows if row.class_name == class_name]
@@ -60,7 +60,7 @@ async def test_histograms_have_the_bins_of_ymir() -> None:
 
     layer = found.layers[GROUND_TRUTH]
     histograms = {**found.histograms, **layer.histograms}
-    counts = {name: {bin.least: bin.count for bin in bins if bin.count} for name, bins in histograms.items()}
+    counts = {name: {one.least: one.count for one in bins if one.count} for name, bins in histograms.items()}
     assert counts == {
         "bytes": {1.0: 1, 5.0: 1},
         "area": {100_000: 1, 2_000_000: 1},

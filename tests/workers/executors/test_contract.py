@@ -1,6 +1,7 @@
 """env.yaml and config.yaml as protocol 1.1.0 has them."""
 
 import pytest
+from pydantic import JsonValue
 
 from schemas.annotations import ObjectType
 from schemas.errors import Invalid
@@ -61,9 +62,9 @@ def test_mining_and_inference_may_be_asked_for_together() -> None:
 
 
 def test_the_user_overrides_the_template_and_the_system_both() -> None:
-    template, config = {"epochs": 1, "gpu_id": "7", "size": 640}, {"epochs": 2}
+    template: dict[str, JsonValue] = {"epochs": 1, "gpu_id": "7", "size": 640}
 
-    values, warnings = configuration(template, config, reserved={"gpu_id": ""})
+    values, warnings = configuration(template, {"epochs": 2}, reserved={"gpu_id": ""})
 
     assert values == {"epochs": 2, "size": 640, "gpu_id": ""}
     assert warnings == ()

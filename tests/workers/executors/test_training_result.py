@@ -1,5 +1,6 @@
 """What a training may leave behind."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,13 @@ from hypothesis import strategies as st
 
 from schemas.errors import Invalid
 from workers.executors.training_result import OLD_STAGE, read_training_result
+
+# A list of lists of lists ..., each ten times in the next: written out it would be terabytes.
+BOMB = (
+    "a0: &a0 [x]\n"
+    + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(12))
+    + "model_stages: {best: {files: [weights], mAP: *a12}}\n"
+)
 
 
 @pytest.fixture
@@ -89,6 +97,11 @@ def test_the_best_stage_is_the_one_with_the_greatest_metric_when_it_is_not_named
         ("model_stages: {best: {files: [weights], tp: -1}}\n", "models/result.yaml: model_stages.best.tp: "),
         ("model_stages: {best: {files: [weights], mAP: !!python/object:a {}}}\n", "models/result.yaml, line 1: "),
         (
+            f"model_stages: {{best: {{files: [weights], tp: {10**400}}}}}\n",
+            "models/result.yaml: model_stages.best.tp: ",
+        ),
+        (BOMB, "models/result.yaml: model_stages.best.mAP: "),
+        (
             "best_stage_name: other\nmodel_stages: {best: {files: [weights]}}\n",
             "models/result.yaml: best_stage_name: ",
         ),
@@ -119,7 +132,5 @@ def test_any_bytes_are_a_result_or_refused(tmp_path_factory: pytest.TempPathFact
     models = tmp_path_factory.mktemp("models")
     (models / "result.yaml").write_bytes(data)
 
-    try:
-        read_training_result(models)
-    except Invalid as error:
-        assert error.detail.startswith("models/result.yaml")
+    with suppress(Invalid):
+        assert read_training_result(models) is not None

@@ -11,9 +11,7 @@ FARTHEST = 1.0  # a refinement moves a side by at most e, or the centre by one w
 
 def overlaps(some: Floats, others: Floats) -> Floats:
     """Return the intersection over union of each of N boxes with each of M, N x M."""
-    low = np.maximum(some[:, None, :2], others[None, :, :2])
-    high = np.minimum(some[:, None, 2:], others[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
+    shared = _shared(some, others, 0) * _shared(some, others, 1)
     union = _areas(some)[:, None] + _areas(others)[None, :] - shared
     return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
 
@@ -58,5 +56,12 @@ def _centred(boxes: Floats) -> tuple[Floats, Floats]:
     return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
 
 
+def _shared(some: Floats, others: Floats, axis: int) -> Floats:
+    """Return how many pixels each pair has in common across (axis 0) or down (axis 1)."""
+    low = np.maximum(some[:, None, axis], others[None, :, axis])
+    high = np.minimum(some[:, None, axis + 2], others[None, :, axis + 2])
+    return np.maximum(high - low, 0)
+
+
 def _areas(boxes: Floats) -> Floats:
-    return np.asarray((boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))

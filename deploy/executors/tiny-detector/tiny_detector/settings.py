@@ -21,7 +21,7 @@ class TrainingSettings:
     positive_iou: float = 0.7
     negatives_per_image: int = 40
     hard_negative_rounds: int = 2
-    penalty_inverse: float = 1.0
+    penalty_inverse: float = 0.1
     iterations: int = 60
     cache_mb: int = 512
 

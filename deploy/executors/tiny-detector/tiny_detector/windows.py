@@ -70,6 +70,7 @@ def _level(picture: Picture, zoom: float) -> tuple[Floats, Floats]:
 
 def _rows(grid: Floats) -> Floats:
     rows, columns = grid.shape[0] - CELLS + 1, grid.shape[1] - CELLS + 1
+    grid = np.ascontiguousarray(grid)
     row, cell, number = grid.strides
     # A window's six cells in a row lie side by side in memory, so this view copies in runs of 54 numbers.
     view = np.lib.stride_tricks.as_strided(

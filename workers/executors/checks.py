@@ -1,5 +1,6 @@
-"""What is wrong with one file that an executor wrote."""
+"""Checking what an executor wrote."""
 
+import math
 from typing import Final
 
 from schemas.errors import Fault
@@ -18,3 +19,10 @@ class Faults:
         """Keep a fault at a path inside the file."""
         if len(self.told) < FAULTS_TOLD:
             self.told.append(Fault(detail, f"{self._file}: {where}" if where else self._file))
+
+
+def number(value: object) -> float | None:
+    """Return a finite number as a float; None if it is something else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

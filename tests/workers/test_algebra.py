@@ -1,0 +1,214 @@
+"""The handlers that make a version out of versions."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.annotations import GROUND_TRUTH
+from schemas.evaluations import Evaluation, Figures
+from schemas.outcomes import Outcome, VersionDraft
+from schemas.parameters import (
+    Conditions,
+    ExcludeParameters,
+    FilterParameters,
+    FuseParameters,
+    Marked,
+    MergeParameters,
+    Portion,
+    SampleParameters,
+    SplitParameters,
+    Strategy,
+)
+from schemas.refs import Source
+from schemas.schema import Id, new_id
+from schemas.splits import Split
+from tests.factories import PROJECT
+from tests.workers.loop_world import CAT, DOG, World, a_world
+from workers.handlers.exclude import exclude
+from workers.handlers.filter import keep_matching
+from workers.handlers.fuse import fuse
+from workers.handlers.merge import merge
+from workers.handlers.sample import sample
+from workers.handlers.split import split
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(tmp_path) as world:
+        yield world
+
+
+async def merged(world: World, versions: list[Id], *, strategy: Strategy, exclude: tuple[Id, ...] = ()) -> Outcome:
+    asked = MergeParameters(
+        dataset="merged",
+        sources=tuple(Source(ref="any") for _ in versions),
+        exclude=tuple("any" for _ in exclude),
+        strategy=strategy,
+    )
+    inputs = {f"/sources/{position}/ref": version for position, version in enumerate(versions)}
+    inputs |= {f"/exclude/{position}": version for position, version in enumerate(exclude)}
+    return await merge(world.work(asked, inputs), library=world.library, blobs=world.blobs)
+
+
+async def test_a_merge_names_its_sources_as_parents_and_counts_what_both_had(world: World) -> None:
+    one = await world.version(await world.pictures([[CAT], [DOG]], seed=1))
+    other = await world.version(await world.pictures([[CAT]], seed=2))
+
+    outcome = await merged(world, [one, other], strategy=Strategy.STOP)
+
+    (draft,) = outcome.records
+    assert isinstance(draft, VersionDraft)
+    assert draft.parents == (one, other)
+    assert draft.counts.images == 3
+    assert outcome.result.summary["images"] == 3
+
+
+async def test_a_merge_under_stop_lists_every_conflict_in_its_report_and_makes_nothing(world: World) -> None:
+    one = await world.version(await world.pictures([[CAT]] * 150, seed=1))
+    other = await world.version(await world.pictures([[DOG]] * 150, seed=1))
+
+    outcome = await merged(world, [one, other], strategy=Strategy.STOP)
+
+    assert outcome.records == ()
+    assert outcome.problem is not None
+    assert "host or guest" in outcome.problem.step
+    assert len(outcome.problem.errors) == 100
+    report = await world.report(outcome)
+    assert {finding.kind for finding in report.findings} == {"images", GROUND_TRUTH}
+    assert len(report.findings) == 300
+
+
+async def test_under_host_and_guest_the_annotations_are_of_the_side_that_is_asked_for(world: World) -> None:
+    one = await world.version(await world.pictures([[CAT]], seed=1))
+    other = await world.version(await world.pictures([[DOG]], seed=1))
+
+    host = await world.rows(await merged(world, [one, other], strategy=Strategy.HOST))
+    guest = await world.rows(await merged(world, [one, other], strategy=Strategy.GUEST))
+
+    assert [row.layers[GROUND_TRUTH][0].class_name for row in host.values()] == ["cat"]
+    assert [row.layers[GROUND_TRUTH][0].class_name for row in guest.values()] == ["dog"]
+
+
+async def test_a_merge_leaves_out_the_assets_of_what_it_excludes(world: World) -> None:
+    both = await world.version(await world.pictures([[CAT], [DOG]], seed=1))
+    one = await world.version(await world.pictures([[CAT]], seed=1))
+
+    kept = await world.rows(await merged(world, [both], strategy=Strategy.HOST, exclude=(one,)))
+
+    assert [row.layers[GROUND_TRUTH][0].class_name for row in kept.values()] == ["dog"]
+
+
+async def test_filter_keeps_whole_assets_with_any_of_the_classes(world: World) -> None:
+    source = await world.version(await world.pictures([[CAT, DOG], [DOG], [], None]))
+    asked = FilterParameters(dataset="cats", source="any", include_classes=("cat",))
+
+    outcome = await filtered(world, asked, source)
+
+    (row,) = (await world.rows(outcome)).values()
+    assert [annotation.class_name for annotation in row.layers[GROUND_TRUTH]] == ["cat", "dog"]
+
+
+async def test_filter_keeps_the_assets_that_an_evaluation_marked(world: World) -> None:
+    content = await world.pictures([[CAT], [DOG]])
+    source = await world.version(content)
+    rows = {row.layers[GROUND_TRUTH][0].class_name: row.image.asset async for row in world.library.rows(content)}
+    evaluation = await an_evaluation(world, source, {rows["cat"]: "fp", rows["dog"]: "tp"})
+    marked = Marked(evaluation=evaluation, marks=("fp", "fn"))
+
+    outcome = await filtered(world, FilterParameters(dataset="wrong", source="any", marked=marked), source)
+
+    assert list(await world.rows(outcome)) == [rows["cat"].hex()]
+
+
+async def filtered(world: World, asked: FilterParameters, source: Id) -> Outcome:
+    work = world.work(asked, {"/source": source})
+    return await keep_matching(work, library=world.library, blobs=world.blobs, database=world.database)
+
+
+async def an_evaluation(world: World, version: Id, marks: dict[bytes, str]) -> Id:
+    table = pa.table({"asset": pa.array(list(marks), pa.binary(32)), "mark": list(marks.values())})
+    file = BytesIO()
+    pq.write_table(table, file)
+    evaluation = Evaluation(
+        id=new_id(),
+        project=PROJECT,
+        version=version,
+        layer="predictions",
+        ground_truth=GROUND_TRUTH,
+        iou=0.5,
+        confidence=0.3,
+        max_detections=100,
+        images=2,
+        overall=Figures(),
+        table=await world.blobs.put(b"{}"),
+        marks=await world.blobs.put(file.getvalue()),
+        task=new_id(),
+        created_at=NOW,
+    )
+    await world.database.documents(Evaluation).add(evaluation)
+    return evaluation.id
+
+
+async def test_a_sample_of_more_than_there_is_keeps_all_and_says_so(world: World) -> None:
+    source = await world.version(await world.pictures([[CAT], [DOG]]))
+    asked = SampleParameters(dataset="few", source="any", count=5)
+
+    outcome = await sample(world.work(asked, {"/source": source}), library=world.library)
+
+    assert len(await world.rows(outcome)) == 2
+    assert outcome.warnings == ("The source has 2 images, fewer than 5: all are kept.",)
+
+
+async def test_a_stratified_sample_has_its_share_of_each_class(world: World) -> None:
+    source = await world.version(await world.pictures([[CAT]] * 20 + [[DOG]] * 10))
+    asked = SampleParameters(dataset="few", source="any", rate=0.5, stratify=True)
+
+    rows = await world.rows(await sample(world.work(asked, {"/source": source}), library=world.library))
+
+    names = [row.layers[GROUND_TRUTH][0].class_name for row in rows.values()]
+    assert (names.count("cat"), names.count("dog")) == (10, 5)
+
+
+async def test_split_deals_all_assets_out_by_shares(world: World) -> None:
+    source = await world.version(await world.pictures([[CAT]] * 20))
+    asked = SplitParameters(dataset="sets", source="any", training=0.7, validation=0.2)
+
+    rows = await world.rows(await split(world.work(asked, {"/source": source}), library=world.library))
+
+    splits = [row.split for row in rows.values()]
+    assert [splits.count(kind) for kind in (Split.TRAINING, Split.VALIDATION, Split.NONE)] == [14, 4, 2]
+
+
+async def test_exclude_removes_the_assets_of_others(world: World) -> None:
+    source = await world.version(await world.pictures([[CAT], [DOG], [CAT]], seed=1))
+    other = await world.version(await world.pictures([[CAT], [DOG]], seed=1))
+    asked = ExcludeParameters(dataset="rest", source="any", exclude=("any",))
+
+    work = world.work(asked, {"/source": source, "/exclude/0": other})
+    rows = await world.rows(await exclude(work, library=world.library))
+
+    assert len(rows) == 1
+
+
+async def test_fuse_merges_filters_and_samples_into_one_version(world: World) -> None:
+    one = await world.version(await world.pictures([[CAT]] * 6 + [[DOG]] * 6, seed=1))
+    other = await world.version(await world.pictures([[CAT]] * 4, seed=2))
+    asked = FuseParameters(
+        dataset="fused",
+        sources=(Source(ref="any"), Source(ref="any")),
+        conditions=Conditions(include_classes=("cat",)),
+        portion=Portion(count=3),
+    )
+    inputs = {"/sources/0/ref": one, "/sources/1/ref": other}
+
+    outcome = await fuse(world.work(asked, inputs), library=world.library, blobs=world.blobs, database=world.database)
+
+    rows = await world.rows(outcome)
+    assert [row.layers[GROUND_TRUTH][0].class_name for row in rows.values()] == ["cat"] * 3
