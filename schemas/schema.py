@@ -45,8 +45,8 @@ class Document(Schema):
     """A value that is kept under an id and followed by successors, one generation apart.
 
     ``INDEXED`` names the fields (dotted paths) that can be asked for and sorted by;
-    ``UNIQUE`` the keys, each a tuple of fields, that no two documents of the kind may share.
-    ``UPGRADES[n]`` turns the stored form of number n into that of n + 1.
+    ``UNIQUE`` the keys, each a tuple of fields, that no two documents of the kind may share (one with a null
+    field is never taken); ``NUMBER`` counts the stored forms that could not be read as they were (storage/upgrades.py).
     """
 
     KIND: ClassVar[str]

@@ -42,7 +42,7 @@ class Documents(Protocol[D]):
         """Keep a new document; raise Conflict, naming the unique key that is taken (``id`` among them)."""
 
     async def add_many(self, documents: Sequence[D], *, until_conflict: bool = False) -> list[Conflict | None]:
-        """Keep new documents in order and answer for each; with ``until_conflict`` those after the first are left."""
+        """Keep new documents in order and answer for each; with ``until_conflict`` answers end with the first one."""
 
     async def get(self, identity: str) -> D:
         """Return the document of an id; raise NotFound."""

@@ -1,26 +1,22 @@
 """COCO: JSON documents that list images, categories and annotations."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-import orjson
+from typing import Final, NamedTuple
 
 from schemas.errors import Fault, Invalid
 from schemas.reports import Finding
-from schemas.splits import Split
-from workers.formats.coco_document import CocoDocument
+from workers.formats.coco_document import KEYS, CocoDocument, ListedImage
 from workers.formats.format import FileRecord, Labels, Listing, Reading
 from workers.formats.listing import ImageNames, base_name, folder_of, split_of
 
 PEEK_BYTES: Final = 1 << 16
-KEYS: Final = ("images", "annotations", "categories")
 
 
 class _Entry(NamedTuple):
-    labels: Labels
-    split: Split | None
-    document: str
+    document: CocoDocument
+    image: ListedImage
 
 
 class Coco:
@@ -36,23 +32,20 @@ class Coco:
     def read(self, listing: Listing) -> Reading:
         """Return each image with what the documents say of it; one that none lists is not annotated.
 
-        Every document is checked whole, and every fault named with its JSON path.
+        Ids are compared and images looked for at once; annotations are read with their image, so that the largest
+        document needs little memory. Every fault is named with its JSON path.
         """
-        findings: list[Finding] = []
-        faults: list[Fault] = []
+        documents = [CocoDocument(listing.folder / name, name=name) for name in _documents(listing)]
         names = ImageNames(listing.images)
         entries: dict[str, _Entry] = {}
-        for name in _documents(listing):
-            document = CocoDocument(_loaded(listing.folder / name, name), name=name, faults=faults, findings=findings)
-            for image, labels in document.labels(names):
-                before = entries.setdefault(image, _Entry(labels, split_of(name) or split_of(folder_of(image)), name))
-                if before.labels is not labels:
-                    faults.append(Fault(f"{image} is listed in {before.document} as well", name))
-        findings.extend(
-            Finding(subject=image, detail="No document lists it: it is not annotated.", kind="no entry")
-            for image in listing.images
-            if image not in entries
-        )
+        faults: list[Fault] = []
+        for document in documents:
+            for path, image in document.found(names):
+                before = entries.setdefault(path, _Entry(document, image)).document
+                if before is not document:
+                    faults.append(Fault(f"{path} is listed in {before.name} as well", document.name))
+            faults.extend(document.faults)
+        findings = chain(*(document.findings for document in documents), _unlisted(listing.images, entries))
         return Reading(len(listing.images), _records(listing.images, entries), findings, faults)
 
     def parse(self, path: Path, *, name: str) -> Labels:  # noqa: ARG002 - the form of a format
@@ -75,23 +68,18 @@ def _looks_right(path: Path) -> bool:
     return any(f'"{key}"'.encode() in ends for key in KEYS)
 
 
-def _loaded(path: Path, name: str) -> dict[str, Any]:
-    try:
-        document = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        fault = Fault(f"not usable JSON: {error.msg}", f"{name}:{error.lineno}")
-        message = f"{name}, line {error.lineno}, column {error.colno}: {fault.detail}."
-        raise Invalid(message, step="Correct or remove the file.", faults=[fault]) from error
-    if not isinstance(document, dict):
-        message = f"{name} is a list, not a document with {', '.join(KEYS)}."
-        raise Invalid(message, step="Give the whole document; lists of results alone cannot be imported.")
-    return document
+def _unlisted(images: Sequence[str], entries: Mapping[str, _Entry]) -> Iterator[Finding]:
+    for image in images:
+        if image not in entries:
+            yield Finding(subject=image, detail="No document lists it: it is not annotated.", kind="no entry")
 
 
 def _records(images: Sequence[str], entries: Mapping[str, _Entry]) -> Iterator[FileRecord]:
-    for image in images:
-        entry = entries.get(image)
+    for path in images:
+        entry = entries.get(path)
+        split = split_of(folder_of(path))
         if entry is None:
-            yield FileRecord(image, split_of(folder_of(image)))
+            yield FileRecord(path, split)
         else:
-            yield FileRecord(image, entry.split, entry.labels)
+            labels, faults = entry.document.labels(entry.image)
+            yield FileRecord(path, split_of(entry.document.name) or split, labels, faults=tuple(faults))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from storage.datasets.rows import AnnotationRow, MaskRow, attributes_text
+from workers.formats.coco_places import Identity, identity_of
 from workers.formats.rle import mask_row
 
 KNOWN: Final = frozenset(
@@ -28,9 +29,10 @@ class Wrong(Exception):
         self.where = where
 
 
-def annotation_row(entry: dict[str, Any], categories: Mapping[str | int, str]) -> AnnotationRow:
+def annotation_row(entry: dict[str, Any], categories: Mapping[Identity, str]) -> AnnotationRow:
     """Return an annotation as a row; raise Wrong naming the field that is."""
-    name = categories.get(entry.get("category_id"))  # type: ignore[arg-type]  # whatever it is, it is looked up
+    category = identity_of(entry.get("category_id"))
+    name = None if category is None else categories.get(category)
     if name is None:
         raise Wrong(f"names the category {entry.get('category_id')!r}, which is not listed", ".category_id")
     polygons, mask = _segmentation(entry.get("segmentation"))
@@ -125,14 +127,14 @@ def _keypoints(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - foreign JSON
 
 
 def _numbers(value: Any, where: str) -> tuple[float, ...]:  # noqa: ANN401 - foreign JSON
-    if not isinstance(value, list) or any(isinstance(number, str) for number in value):
-        raise Wrong("is not a list of numbers", where)
     try:
-        numbers = tuple(map(float, value))
-    except (TypeError, ValueError):
-        raise Wrong("is not a list of numbers", where) from None
-    if not math.isfinite(sum(numbers)):
-        raise Wrong("has a number that is not finite", where)
+        # The sum of texts, or of a text and a number, is none.
+        finite = type(value) is list and math.isfinite(sum(value))
+        numbers = tuple(map(float, value)) if finite else ()
+    except (TypeError, ValueError, OverflowError):
+        finite = False
+    if not finite:
+        raise Wrong("is not a list of finite numbers", where)
     return numbers
 
 
@@ -159,7 +161,7 @@ def _confidence(entry: dict[str, Any]) -> float | None:
 
 
 def _crowd(value: Any) -> bool:  # noqa: ANN401 - foreign JSON
-    if value not in {0, 1}:
+    if value not in (0, 1):
         raise Wrong(f"is neither 0 nor 1: {str(value)[:50]}", ".iscrowd")
     return bool(value)
 

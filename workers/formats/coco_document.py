@@ -1,132 +1,156 @@
-"""One COCO document, checked whole: which labels it has for which image."""
+"""One COCO document: its ids checked at once, what it says of an image read when it is that image's turn."""
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from schemas.errors import Fault
 from schemas.reports import Finding
 from storage.datasets.rows import AnnotationRow, attributes_text
 from workers.formats.coco_annotations import KNOWN, Wrong, annotation_row
+from workers.formats.coco_places import Identity, Places, identity_of
 from workers.formats.format import IMAGE_MISSING, Labels
+from workers.formats.json_stream import Element, JsonDocument
 from workers.formats.listing import ImageNames
 from workers.formats.voc_labels import class_name
 
+KEYS: Final = ("images", "annotations", "categories")
 IMAGE_KEYS: Final = frozenset(
     {"id", "file_name", "width", "height", "attributes", "license", "flickr_url", "coco_url", "date_captured"}
 )
-CATEGORY_KEYS: Final = frozenset({"id", "name", "supercategory", "isthing", "color"})
+
+
+class ListedImage(NamedTuple):
+    """An image of a document: its position in the list, its bytes, its file name, and the number of its group."""
+
+    position: int
+    start: int
+    end: int
+    named: str
+    number: int
 
 
 class CocoDocument:
-    """Reads one document; what is wrong or worth saying goes into the lists it is given."""
+    """Knows where each image and annotation of a document stands; raise Invalid where it is no JSON object."""
 
-    def __init__(self, document: dict[str, Any], *, name: str, faults: list[Fault], findings: list[Finding]) -> None:
-        self._document = document
-        self._name = name
-        self._faults = faults
-        self._findings = findings
-        self._dropped: Counter[str] = Counter()
+    def __init__(self, path: Path, *, name: str) -> None:
+        self.name = name
+        self.faults: list[Fault] = []
+        self.findings: list[Finding] = []
+        self._json = JsonDocument(path, name=name)
+        self._images: dict[Identity, ListedImage] = {}
+        self._categories: dict[Identity, str] = {}
+        self._places = Places()
+        self._scan()
 
-    def labels(self, names: ImageNames) -> Iterator[tuple[str, Labels]]:
-        """Yield each image that is there with its labels; one without annotations is annotated as empty."""
-        images = self._by_id("images")
-        of_image = self._annotations(images, self._categories())
-        taken: dict[str, str] = {}
-        for identity, (path, image) in images.items():
-            found = self._find(path, image, names)
-            if found is None:
-                continue
-            if found in taken:
-                self._fault(f"is {found}, as {taken[found]} is", f"{path}.file_name")
-                continue
-            taken[found] = path
-            yield found, self._labels(path, image, of_image.pop(identity, []))
-        self._tell_dropped()
+    def found(self, names: ImageNames) -> Iterator[tuple[str, ListedImage]]:
+        """Yield the path of each listed image that is there; note those that are not, or not for sure."""
+        taken: dict[str, ListedImage] = {}
+        for image in self._images.values():
+            where = f"images[{image.position}].file_name"
+            candidates = names.find(image.named, near=self.name)
+            if not candidates:
+                detail = f"There is no image {image.named[:200]!r}."
+                self.findings.append(Finding(subject=f"{self.name}: {where}", detail=detail, kind=IMAGE_MISSING))
+            elif len(candidates) > 1:
+                self._fault(f"is {image.named!r}, which matches both {candidates[0]} and {candidates[1]}", where)
+            elif taken.setdefault(candidates[0], image) is not image:
+                self._fault(f"is {candidates[0]}, as images[{taken[candidates[0]].position}] is", where)
+            else:
+                yield candidates[0], image
+
+    def labels(self, image: ListedImage) -> tuple[Labels, list[Fault]]:
+        """Return what is said of an image, and all that is wrong with that."""
+        entry = self._json.value(image.start, image.end)
+        rows: list[AnnotationRow] = []
+        dropped = [f"images[].{key}" for key in entry.keys() - IMAGE_KEYS]
+        faults: list[Fault] = []
+        for place in self._places.of(image.number):
+            annotation = self._json.value(place.start, place.end)
+            try:
+                rows.append(annotation_row(annotation, self._categories))
+            except Wrong as error:
+                faults.append(self._at(error.detail, f"annotations[{place.position}]{error.where}"))
+            if not annotation.keys() <= KNOWN:
+                dropped += [f"annotations[].{key}" for key in sorted(annotation.keys() - KNOWN)]
+        attributes: Any = entry.get("attributes") or {}
+        if not isinstance(attributes, dict):
+            faults.append(self._at("is not an object", f"images[{image.position}].attributes"))
+            attributes = {}
+        width, height = entry.get("width"), entry.get("height")
+        size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
+        return Labels(tuple(rows), attributes_text(attributes), size, tuple(dropped)), faults
+
+    def _at(self, detail: str, path: str) -> Fault:
+        return Fault(detail, f"{self.name}: {path}")
 
     def _fault(self, detail: str, path: str) -> None:
-        self._faults.append(Fault(detail, f"{self._name}: {path}"))
+        self.faults.append(self._at(detail, path))
 
-    def _list(self, key: str) -> list[Any]:
-        value = self._document.pop(key, None)
-        if not isinstance(value, list):
-            self._fault("is missing" if value is None else "is not a list", key)
-            return []
-        return value
+    def _scan(self) -> None:
+        take = {"images": self._image, "annotations": self._annotation, "categories": self._category}
+        missing = set(KEYS)
+        for element in self._json.elements(*KEYS):
+            missing.discard(element.key)
+            if element.position >= 0:
+                take[element.key](element)
+            elif element.key in take:
+                self._fault("is not a list", element.key)
+        for key in sorted(missing):
+            self._fault("is missing", key)
+        self._places.group()
+        self._compare_ids()
 
-    def _by_id(self, key: str) -> dict[str | int, tuple[str, dict[str, Any]]]:
-        entries: dict[str | int, tuple[str, dict[str, Any]]] = {}
-        for position, entry in enumerate(self._list(key)):
-            path = f"{key}[{position}]"
-            identity = entry.get("id") if isinstance(entry, dict) else None
-            if not isinstance(identity, (int, str)):
-                self._fault("has no id that is a number or text", path)
-            elif entries.setdefault(identity, (path, entry))[1] is not entry:
-                self._fault(f"repeats the id {identity!r} of {entries[identity][0]}", f"{path}.id")
-        return entries
-
-    def _categories(self) -> dict[str | int, str]:
-        names: dict[str | int, str] = {}
-        for identity, (path, category) in self._by_id("categories").items():
-            self._dropped.update(f"categories[].{key}" for key in category.keys() - CATEGORY_KEYS)
-            try:
-                names[identity] = class_name(category.get("name", ""))
-            except (ValueError, AttributeError, TypeError):
-                self._fault(f"is no class name: {str(category.get('name'))[:50]!r}", f"{path}.name")
-                names[identity] = ""
-        return names
-
-    def _annotations(
-        self, images: dict[str | int, tuple[str, dict[str, Any]]], categories: dict[str | int, str]
-    ) -> dict[str | int, list[AnnotationRow]]:
-        of_image: dict[str | int, list[AnnotationRow]] = defaultdict(list)
-        ids: dict[str | int, int] = {}
-        entries = self._list("annotations")
-        for position, entry in enumerate(entries):
-            # Let go at once: the tree of a large document is several times its rows.
-            entries[position] = None
-            try:
-                identity, image = entry.get("id", -1 - position), entry["image_id"]
-                if ids.setdefault(identity, position) != position:
-                    self._fault(f"repeats the id of annotations[{ids[identity]}]", f"annotations[{position}].id")
-                if image not in images:
-                    self._fault(f"names the image {image!r}, which is not listed", f"annotations[{position}].image_id")
-                    continue
-                of_image[image].append(annotation_row(entry, categories))
-                if not entry.keys() <= KNOWN:
-                    self._dropped.update(f"annotations[].{key}" for key in entry.keys() - KNOWN)
-            except Wrong as error:
-                self._fault(error.detail, f"annotations[{position}]{error.where}")
-            except (AttributeError, KeyError, TypeError):
-                self._fault("is not an object with an image_id", f"annotations[{position}]")
-        return of_image
-
-    def _find(self, path: str, image: dict[str, Any], names: ImageNames) -> str | None:
-        named = image.get("file_name")
+    def _image(self, element: Element) -> None:
+        identity = self._identity(element)
+        if identity is None:
+            return
+        named = element.value.get("file_name")
         if not isinstance(named, str) or not named:
-            self._fault("is missing or no text", f"{path}.file_name")
-            return None
-        found = names.find(named, near=self._name)
-        if len(found) > 1:
-            self._fault(f"is {named!r}, which matches both {found[0]} and {found[1]}", f"{path}.file_name")
-        if not found:
-            detail = f"There is no image {named[:200]!r}."
-            self._findings.append(Finding(subject=f"{self._name}: {path}", detail=detail, kind=IMAGE_MISSING))
-        return found[0] if len(found) == 1 else None
+            self._fault("is missing or no text", f"images[{element.position}].file_name")
+            named = ""
+        image = ListedImage(element.position, element.start, element.end, named, self._places.number(identity))
+        before = self._images.setdefault(identity, image)
+        if before is not image:
+            self._fault(f"repeats the id {identity!r} of images[{before.position}]", f"images[{element.position}].id")
 
-    def _labels(self, path: str, image: dict[str, Any], rows: list[AnnotationRow]) -> Labels:
-        attributes: Any = image.get("attributes") or {}
-        if not isinstance(attributes, dict):
-            self._fault("is not an object", f"{path}.attributes")
-            attributes = {}
-        if not image.keys() <= IMAGE_KEYS:
-            self._dropped.update(f"images[].{key}" for key in image.keys() - IMAGE_KEYS)
-        width, height = image.get("width"), image.get("height")
-        size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
-        return Labels(tuple(rows), attributes_text(attributes), size)
+    def _category(self, element: Element) -> None:
+        identity = self._identity(element)
+        if identity is None:
+            return
+        if identity in self._categories:
+            self._fault(f"repeats the id {identity!r} of another", f"categories[{element.position}].id")
+        try:
+            self._categories[identity] = class_name(element.value.get("name", ""))
+        except (ValueError, AttributeError, TypeError):
+            self._fault(
+                f"is no class name: {str(element.value.get('name'))[:50]!r}", f"categories[{element.position}].name"
+            )
+            # Known all the same, so that its annotations are not wrong as well.
+            self._categories[identity] = ""
 
-    def _tell_dropped(self) -> None:
-        self._findings.extend(
-            Finding(subject=self._name, detail=f"{key} cannot be kept; it is there {count} times.", kind="not kept")
-            for key, count in sorted(self._dropped.items())
-        )
+    def _annotation(self, element: Element) -> None:
+        where = f"annotations[{element.position}]"
+        value = element.value if isinstance(element.value, dict) else {}
+        image = identity_of(value.get("image_id"))
+        self._places.add(element.start, element.end, image=image)
+        if image is None:
+            self._fault("is not an object with an image_id", where)
+        # Many tools number annotations not at all; one without an id repeats none.
+        identity = identity_of(value.get("id"))
+        if identity is not None and not self._places.is_new(identity):
+            self._fault(f"repeats the id {identity!r} of another", f"{where}.id")
+
+    def _identity(self, element: Element) -> Identity | None:
+        identity = identity_of(element.value.get("id")) if isinstance(element.value, dict) else None
+        if identity is None:
+            self._fault("has no id that is a number or text", f"{element.key}[{element.position}]")
+        return identity
+
+    def _compare_ids(self) -> None:
+        for position, before in self._places.repeated():
+            self._fault(f"repeats the id of annotations[{before}]", f"annotations[{position}].id")
+        listed = {image.number for image in self._images.values()}
+        for identity, place in self._places.strays(listed):
+            detail = f"names the image {identity!r}, which is not listed"
+            self._fault(detail, f"annotations[{place.position}].image_id")

@@ -34,6 +34,8 @@ class FileRecord(NamedTuple):
     """None, while there is no ``labels_file`` either: not annotated."""
     labels_file: str | None = None
     """A file about this image alone, for ``Format.parse`` to read where there is time: in the process pool."""
+    faults: tuple[Fault, ...] = ()
+    """What is wrong with its labels."""
 
 
 class Reading(NamedTuple):
@@ -41,7 +43,7 @@ class Reading(NamedTuple):
 
     total: int
     records: Iterable[FileRecord]
-    findings: Sequence[Finding] = ()
+    findings: Iterable[Finding] = ()
     faults: Sequence[Fault] = ()
     """What makes the source unfit; records are still there, so that all that is wrong can be told at once."""
 

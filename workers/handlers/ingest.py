@@ -100,7 +100,7 @@ class _Import:
     async def of(self, folder: Path) -> Outcome:
         form, reading = await asyncio.to_thread(self._read, folder)
         self._findings.add_all(reading.findings)
-        self._assets.fail((*reading.faults, *self._missing(reading)))
+        self._assets.fail((*reading.faults, *self._missing()))
         await self._take_all(folder, form, reading)
         summary = self._summary(form)
         problem = self._problem(reading)
@@ -123,11 +123,11 @@ class _Import:
             raise Invalid(message, step=f"The format {form.name!r} takes {form.looks_for}.")
         return form, reading
 
-    def _missing(self, reading: Reading) -> list[Fault]:
+    def _missing(self) -> list[Fault]:
         """Return as faults the images that are named and not there, if bad images are faults."""
         if self._work.parameters.on_bad_image is not BadImage.FAIL:
             return []
-        return [Fault(found.detail, found.subject) for found in reading.findings if found.kind == IMAGE_MISSING]
+        return [Fault(found.detail, found.subject) for found in self._findings.of(IMAGE_MISSING)]
 
     async def _take_all(self, folder: Path, form: Format, reading: Reading) -> None:
         limits = Limits(pixels=self._settings.image_pixels, size=self._settings.image_bytes)

@@ -56,8 +56,8 @@ class Assets:
 
     def take(self, record: FileRecord, found: Inspected) -> Gathered | Late | None:
         """Return what an image adds to the import, None where it adds nothing."""
-        if found.faults:
-            self.fail(found.faults)
+        if record.faults or found.faults:
+            self.fail((*record.faults, *found.faults))
         labels = record.labels if found.labels is None else found.labels
         if isinstance(found.image, BadImage):
             self._bad(found.image)

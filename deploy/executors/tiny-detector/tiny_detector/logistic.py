@@ -24,7 +24,13 @@ def softmax(logits: Floats) -> Floats:
 
 
 def fit_classes(
-    features: Floats, labels: NDArray[np.int64], weights: Floats, *, start: Floats, penalty_inverse: float, iterations: int
+    features: Floats,
+    labels: NDArray[np.int64],
+    weights: Floats,
+    *,
+    start: Floats,
+    penalty_inverse: float,
+    iterations: int,
 ) -> Floats:
     """Return coefficients (features + 1 rows, the last the intercept; a column for each class) from a starting point.
 
@@ -44,7 +50,9 @@ def fit_classes(
         gradient[:-1] += table[:-1] / penalty_inverse
         return (fit + float((table[:-1] ** 2).sum()) / (2 * penalty_inverse)) / total, gradient.ravel() / total
 
-    return minimised(loss, start.ravel().astype(np.float64), iterations=iterations).reshape(start.shape).astype(np.float32)
+    return (
+        minimised(loss, start.ravel().astype(np.float64), iterations=iterations).reshape(start.shape).astype(np.float32)
+    )
 
 
 def fit_offsets(features: Floats, targets: Floats, *, penalty: float) -> Floats:

@@ -1,0 +1,136 @@
+"""Large JSON documents read piece by piece: the elements of the lists at their top, with where each one stands."""
+
+import json
+import mmap
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple, NoReturn
+
+import orjson
+
+from schemas.errors import Fault, Invalid
+
+TRIES: Final = 16
+WINDOW_BYTES: Final = 1 << 16
+_BLANK: Final = re.compile(rb"[ \t\n\r]*")
+
+
+class Element(NamedTuple):
+    """One element of a list: its list's name and position, its bytes' start and end, and its value."""
+
+    key: str
+    position: int
+    start: int
+    end: int
+    value: Any
+
+
+class JsonDocument:
+    """A file with one JSON object, mapped into memory and never read as a whole."""
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        self._name = name
+        self._others = json.JSONDecoder(parse_constant=self._refuse_constant)
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                self._fail("it is empty", 0)
+            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def elements(self, *keys: str) -> Iterator[Element]:
+        """Yield the elements of the lists under some keys; raise Invalid naming file and line where it is no JSON.
+
+        The value of a key that is not asked for, or is no list, is yielded whole and as element -1.
+        """
+        position = self._expect(b"{", 0)
+        if self._peek(position) == b"}":
+            position = self._expect(b"}", position)
+            return self._expect_end(position)
+        while True:
+            key, position = self._value(position)
+            if not isinstance(key, str):
+                self._fail("a key is expected", position)
+            position = self._blank(self._expect(b":", position))
+            if key in keys and self._peek(position) == b"[":
+                position = yield from self._list(key, self._expect(b"[", position))
+            else:
+                start, (value, position) = position, self._value(position)
+                yield Element(key, -1, start, position, value)
+            if self._peek(position) == b"}":
+                return self._expect_end(self._expect(b"}", position))
+            position = self._blank(self._expect(b",", position))
+
+    def value(self, start: int, end: int) -> Any:  # noqa: ANN401 - any JSON
+        """Return the value between two places that ``elements`` told."""
+        return orjson.loads(self._data[start:end])
+
+    def _list(self, key: str, position: int) -> Iterator[Element]:
+        if self._peek(position) == b"]":
+            return self._expect(b"]", position)
+        for number in range(len(self._data)):
+            start = self._blank(position)
+            value, end = self._value(start)
+            yield Element(key, number, start, end, value)
+            if self._peek(end) == b"]":
+                return self._expect(b"]", end)
+            position = self._expect(b",", end)
+        return position
+
+    def _value(self, start: int) -> tuple[Any, int]:
+        """Return the value that starts somewhere, and where it ends."""
+        if self._data[start : start + 1] == b"{":
+            # An object ends at one of the next braces, nearly always the first or second.
+            end = start
+            for _ in range(TRIES):
+                end = self._data.find(b"}", end) + 1
+                if not end:
+                    break
+                try:
+                    return orjson.loads(self._data[start:end]), end
+                except orjson.JSONDecodeError:
+                    continue
+        return self._any_value(start)
+
+    def _any_value(self, start: int) -> tuple[Any, int]:
+        size = WINDOW_BYTES
+        while True:
+            # Latin-1 has a letter for each byte, so that places in the text are places in the file.
+            text = self._data[start : start + size].decode("latin-1")
+            is_all = start + size >= len(self._data)
+            try:
+                _, length = self._others.raw_decode(text)
+                if is_all or length < len(text):
+                    return orjson.loads(self._data[start : start + length]), start + length
+            except (json.JSONDecodeError, orjson.JSONDecodeError, RecursionError) as error:
+                if is_all or isinstance(error, (orjson.JSONDecodeError, RecursionError)):
+                    self._fail(getattr(error, "msg", "it is nested too deep"), start + getattr(error, "pos", 0))
+            size *= 4
+
+    def _blank(self, position: int) -> int:
+        found = _BLANK.match(self._data, position)
+        return found.end() if found else position
+
+    def _peek(self, position: int) -> bytes:
+        place = self._blank(position)
+        return self._data[place : place + 1]
+
+    def _expect(self, letter: bytes, position: int) -> int:
+        place = self._blank(position)
+        if self._data[place : place + 1] != letter:
+            self._fail(f"{letter.decode()!r} is expected", place)
+        return self._blank(place + 1)
+
+    def _expect_end(self, position: int) -> None:
+        if position < len(self._data):
+            self._fail("there is more after the end", position)
+
+    def _refuse_constant(self, text: str) -> NoReturn:
+        raise json.JSONDecodeError(f"{text} is no JSON", text, 0)
+
+    def _fail(self, detail: str, position: int) -> NoReturn:
+        line = 1
+        if position:
+            line += self._data[:position].count(b"\n")
+        fault = Fault(f"not usable JSON: {detail}", f"{self._name}:{line}")
+        message = f"{self._name}, line {line}: {fault.detail}."
+        raise Invalid(message, step="Correct or remove the file.", faults=[fault])
