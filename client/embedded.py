@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 from aiohttp import web
+from pydantic import SecretStr
 
 from client.data_folder import owned
 from client.logs import log_to_stderr
@@ -196,11 +197,10 @@ async def _inspect(submission: ExecutorSubmission) -> Executor:
 
 
 def _gateway_settings(place: Place, data: Path, importing: ImportSettings) -> GatewaySettings:
-    return GatewaySettings.model_validate(
-        {
-            "link_key": secret(data, LINK_KEY),
-            "public_url": place.url,
-            "import_roots": importing.import_roots,
-            "spool": data / "spool",
-        }
+    return GatewaySettings(
+        link_key=SecretStr(secret(data, LINK_KEY)),
+        public_url=place.url,
+        import_roots=importing.import_roots,
+        spool=data / "spool",
+        request_takeover_seconds=0.0,  # what an earlier process left unanswered, nobody is answering now
     )
