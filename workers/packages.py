@@ -130,7 +130,7 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     try:
         with tarfile.open(path, mode="r:gz") as archive:
             yield archive
-    except (tarfile.TarError, OSError, EOFError, zlib.error, yaml.YAMLError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, yaml.YAMLError) as error:
         raise Invalid(f"The model package cannot be read: {error}.", step=STEP) from error
 
 

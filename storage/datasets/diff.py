@@ -27,7 +27,8 @@ Rows = NDArray[np.int64]
 async def diff(before: Content, after: Content, *, ids: Ids, library: Segments) -> VersionDiff:
     """Return what differs; ``ids`` are those of all segments of both.
 
-    An asset whose annotations in a layer are the same, in whatever order and segment, has not changed there.
+    An asset whose annotations in a layer are the same, ids included, in whatever order and segment, has not changed
+    there.
     """
     space = await asyncio.to_thread(Space.of, before, after, ids=ids)
     old, new = _splits(space, before), _splits(space, after)

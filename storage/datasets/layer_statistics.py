@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import orjson
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from schemas.splits import Split
@@ -71,19 +72,19 @@ def segment_statistics(facts: AnnotationFacts, mask: Mask, images: ImageFacts) -
     image, codes, names = facts.image[chosen], facts.classes.codes[chosen], facts.classes.names
     area = areas_of(facts.numbers)[chosen]
     known = np.nan_to_num(area) if np.isnan(area).any() else area
-    of_image, of_class = _pairs(image, codes, images=facts.images, classes=len(names))
+    assets, classes = _spread(image, codes, images.splits, names)
     per_image = np.bincount(image, minlength=facts.images)[mask]
     sums = np.bincount(codes + 1, weights=known, minlength=len(names) + 1)
     return SegmentStatistics(
         annotations=_by_split(codes, images.splits[image], names),
-        assets=_by_split(of_class, images.splits[of_image], names),
+        assets=assets,
         areas=Counter(dict(zip(names, sums[1:].tolist(), strict=True))),
         without_class=int(np.count_nonzero(codes < 0)),
         area=float(sums.sum()),
         positive=int(np.count_nonzero(per_image)),
         bins={
             "annotations": binned("annotations", per_image),
-            "classes": binned("classes", np.bincount(of_image, minlength=facts.images)[mask]),
+            "classes": binned("classes", classes[mask]),
             **_number_bins(facts, chosen, images.areas[image]),
         },
         attributes=_attributes(facts.attributes, chosen),
@@ -116,25 +117,33 @@ def layer_statistics(parts: Sequence[SegmentStatistics], *, images: int, annotat
     )
 
 
-def _pairs(
-    image: NDArray[np.int32], codes: NDArray[np.int32], *, images: int, classes: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return each pair of an image and a class that is on it, once."""
-    if classes == 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+def _spread(
+    image: NDArray[np.int32], codes: NDArray[np.int32], splits: NDArray[np.int8], names: Sequence[str]
+) -> tuple[Counter[tuple[str, Split]], NDArray[np.int64]]:
+    """Return how many images have each class, by split, and how many classes each image has."""
     good = codes >= 0
-    keys = image[good].astype(np.int64) * classes + codes[good]
-    if images * classes <= TABLE_AT_MOST:
-        present = np.zeros(images * classes, np.bool_)
-        present[keys] = True
-        return np.divmod(np.flatnonzero(present), classes)
-    return np.divmod(np.unique(keys), classes)
+    keys = image[good].astype(np.int64) * len(names) + codes[good]
+    if len(splits) * len(names) > TABLE_AT_MOST:
+        of_image, of_class = np.divmod(np.unique(keys), max(1, len(names)))
+        return _by_split(of_class, splits[of_image], names), np.bincount(of_image, minlength=len(splits))
+    table = np.zeros((len(splits), len(names)), np.uint8)
+    table.ravel()[keys] = 1
+    counts = np.zeros((len(names), len(SPLITS)), np.int64)
+    for split in np.unique(splits):
+        # A whole table is summed without a copy, as most versions have one split in a segment.
+        rows = table if (splits == split).all() else table[splits == split]
+        counts[:, split] = rows.sum(axis=0, dtype=np.int32)
+    return _named(counts, names), table.sum(axis=1, dtype=np.int32).astype(np.int64)
 
 
 def _by_split(codes: NDArray[np.integer], splits: NDArray[np.int8], names: Sequence[str]) -> Counter[tuple[str, Split]]:
     # Shifted by one, so that annotations without class have a place: the first, which is left out.
     keys = (codes + 1) * np.int32(len(SPLITS)) + splits
     counts = np.bincount(keys, minlength=(len(names) + 1) * len(SPLITS)).reshape(-1, len(SPLITS))[1:]
+    return _named(counts, names)
+
+
+def _named(counts: Counts, names: Sequence[str]) -> Counter[tuple[str, Split]]:
     return Counter(
         {
             (name, split): int(counts[row, column])
@@ -161,10 +170,10 @@ def _number_bins(facts: AnnotationFacts, chosen: Any, areas: NDArray[np.float64]
 
 
 def _attributes(column: Any, chosen: Any) -> Counter[tuple[str, bytes]]:  # noqa: ANN401 - pyarrow has no types
+    if not pc.sum(pc.binary_length(column)).as_py():
+        return Counter()
     encoded = column.combine_chunks().dictionary_encode()
     texts = encoded.dictionary.to_pylist()
-    if not any(texts):
-        return Counter()
     times = np.bincount(encoded.indices.to_numpy(zero_copy_only=False)[chosen], minlength=len(texts)).tolist()
     found: Counter[tuple[str, bytes]] = Counter()
     for text, count in zip(texts, times, strict=True):

@@ -58,8 +58,10 @@ class Library:
         self._segments = database.documents(Segment)
         self._statistics = database.documents(Statistics)
         self._blobs = blobs
-        self._memory = Memory(memory_bytes)
-        self._columns = Columns(blobs, memory=self._memory, at_once=readers)
+        # Files may not push out the decoded columns that they were read for.
+        files = Memory(memory_bytes // 4)
+        self._memory = Memory(memory_bytes - memory_bytes // 4)
+        self._columns = Columns(blobs, memory=self._memory, files=files, at_once=readers)
         self._many = asyncio.Semaphore(MANY)
 
     async def version(self, identity: Id) -> Version:

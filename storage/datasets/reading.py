@@ -21,7 +21,6 @@ from storage.datasets.segments import BuiltSegment
 from storage.ports import Blobs
 
 T = TypeVar("T")
-FILE: Final = ""
 NO_CLASS: Final = -1
 
 
@@ -36,9 +35,10 @@ class ClassCodes(NamedTuple):
 class Columns:
     """Columns of Parquet blobs: read, verified and decoded in a few threads at a time, then kept in memory."""
 
-    def __init__(self, blobs: Blobs, *, memory: Memory, at_once: int) -> None:
+    def __init__(self, blobs: Blobs, *, memory: Memory, files: Memory, at_once: int) -> None:
         self._blobs = blobs
         self._memory = memory
+        self._files = files
         self._slots = asyncio.Semaphore(at_once)
         self._locks: WeakValueDictionary[Digest, asyncio.Lock] = WeakValueDictionary()
 
@@ -63,9 +63,9 @@ class Columns:
         found = {name: self._memory.get((blob.digest, name)) for name in names}
         missing = [name for name, column in found.items() if column is None]
         if missing:
-            # The file itself is kept too: the next columns of it need not be fetched and verified again.
-            data = self._memory.get((blob.digest, FILE)) or await self._blobs.get(blob.digest)
-            self._memory.keep((blob.digest, FILE), data, size_bytes=len(data))
+            # The file itself is kept a while: the next columns of it need not be fetched and verified again.
+            data = self._files.get(blob.digest) or await self._blobs.get(blob.digest)
+            self._files.keep(blob.digest, data, size_bytes=len(data))
             for name, column in (await asyncio.to_thread(_decoded, data, missing, blob.digest)).items():
                 self._memory.keep((blob.digest, name), column, size_bytes=column.nbytes)
                 found[name] = column

@@ -75,7 +75,9 @@ class World:
         task: Task = a_task(parameters=parameters, inputs=resolved)
         return Work(task, parameters, scratch=Path(mkdtemp(dir=self.folder)), now=lambda: NOON)
 
-    async def pictures(self, labels: Sequence[Sequence[AnnotationRow] | None], *, seed: int = 0) -> Content:
+    async def pictures(
+        self, labels: Sequence[Sequence[AnnotationRow] | None], *, seed: int = 0, orientation: int = 1
+    ) -> Content:
         """Keep an image for each of the labels (None: not annotated) and return their content."""
         images = []
         for number in range(len(labels)):
@@ -83,7 +85,15 @@ class World:
             ref = await self.blobs.put(data, media_type="image/jpeg")
             asset = bytes.fromhex(ref.digest.removeprefix("sha256:"))
             images.append(
-                ImageRow(asset, f"{number}.jpg", width=100, height=80, size=len(data), media_type="image/jpeg")
+                ImageRow(
+                    asset,
+                    f"{number}.jpg",
+                    width=100,
+                    height=80,
+                    orientation=orientation,
+                    size=len(data),
+                    media_type="image/jpeg",
+                )
             )
         rows = [label or () for label in labels]
         built = build_segment(images, rows, layer=GROUND_TRUTH, described=True)

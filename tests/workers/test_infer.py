@@ -50,6 +50,17 @@ async def test_every_image_is_in_the_layer_those_without_a_find_as_empty(world: 
     assert (found.class_name, found.box, found.confidence) == ("cat", (1.0, 2.0, 3.0, 4.0), 0.75)
 
 
+async def test_finds_on_a_picture_that_is_stored_on_its_side_are_turned_with_it(world: World) -> None:
+    pictures = await world.pictures([None], orientation=6)
+    work = await an_attempt(world)
+
+    outcome = await inferred(world, world.work(work.parameters, {"/source": await world.version(pictures)}))
+
+    (row,) = (await world.rows(outcome)).values()
+    # Stored 80 x 100, displayed 100 x 80: what is 2 from the top of the file ends 2 + 4 from the right of the picture.
+    assert row.layers["animals@second"][0].box == (100.0 - 2 - 4, 1.0, 4.0, 3.0)
+
+
 async def test_the_other_layers_stay(world: World) -> None:
     outcome = await inferred(world, await an_attempt(world))
 

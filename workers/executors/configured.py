@@ -18,6 +18,7 @@ from storage.ports import Database
 from workers.executors.contract import configuration, environment, reserved_values
 from workers.executors.inputs import write_settings
 from workers.executors.runs import Run
+from workers.executors.scratch import scratch_errors
 from workers.work import P_co, Work
 
 # What belongs to this one run and says nothing of how the work was done.
@@ -60,7 +61,8 @@ async def configured(
     )
     values, warnings = configuration(template, parameters.config, reserved=reserved)
     surroundings = environment(work.task.id, purposes=purposes, layout=run.layout)
-    await asyncio.to_thread(write_settings, run.folder, environment=surroundings, configuration=values)
+    with scratch_errors():
+        await asyncio.to_thread(write_settings, run.folder, environment=surroundings, configuration=values)
     return Configured(values, warnings)
 
 

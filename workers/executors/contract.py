@@ -26,6 +26,7 @@ from workers.executors.layout import (
     Layout,
 )
 
+KEYS_TOLD: Final = 10
 PROTOCOL: Final = "1.1.0"
 OBJECT_TYPES: Final[Mapping[ObjectType, int]] = {
     ObjectType.DETECTION: 2,
@@ -172,6 +173,6 @@ def _overwritten(key: str) -> str:
 
 
 def _unknown(key: str, known: Sequence[str]) -> str:
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    hint = f" The nearest that it knows is {nearest[0]!r}." if nearest else ""
-    return f"The executor's template does not know the parameter {key!r}; it was passed on.{hint}"
+    nearest = difflib.get_close_matches(key, known, n=1)
+    hint = f"The nearest that it knows is {nearest[0]!r}." if nearest else f"It knows {', '.join(known[:KEYS_TOLD])}."
+    return f"The executor's template does not know the parameter {key!r}; it was passed on. {hint}"

@@ -12,13 +12,13 @@ import yaml
 from pydantic import JsonValue
 
 from schemas.annotations import LayerName
-from schemas.errors import NotFound
 from schemas.models import Model
 from schemas.schema import Digest
 from storage.cache import BlobCache
 from storage.datasets.rows import AssetRow
 from workers.executors.contract import ExportFormat
 from workers.executors.layout import ANNOTATIONS, ASSETS, CONFIGURATION, ENVIRONMENT, MODELS, Layout, RunFolder
+from workers.executors.scratch import scratch_errors
 from workers.formats.ark_writer import ark_text
 from workers.formats.coco_writer import coco_document
 from workers.formats.voc_writer import voc_xml
@@ -115,11 +115,9 @@ async def write_model(
     model: Model, stage: str, folder: RunFolder, *, layout: Layout, cache: BlobCache
 ) -> tuple[str, ...]:
     """Unpack a stage into the input folder and return its files as the executor sees them."""
-    if model.stage(stage) is None:
-        known = ", ".join(known.name for known in model.stages)
-        raise NotFound("stage", f"{model.id}@{stage}", step=f"Stages of this model: {known}.")
     async with cache.use([model.package.digest]) as (package,):
-        files = await asyncio.to_thread(unpack_stage, package, stage, folder.given / MODELS / stage)
+        with scratch_errors():
+            files = await asyncio.to_thread(unpack_stage, package, stage, folder.given / MODELS / stage)
     return tuple(f"{layout.root_in}/{MODELS}/{stage}/{file}" for file in files)
 
 
@@ -140,9 +138,10 @@ async def _write_batch(
     each: Callable[[Sequence[AssetRow]], None],
 ) -> None:
     digests: list[Digest] = [f"sha256:{row.asset}" for row in rows]
-    async with cache.use(digests) as paths:
-        await asyncio.to_thread(_link_all, paths, [folder.given / image_path(row) for row in rows])
-    await asyncio.to_thread(each, rows)
+    with scratch_errors():
+        async with cache.use(digests) as paths:
+            await asyncio.to_thread(_link_all, paths, [folder.given / image_path(row) for row in rows])
+        await asyncio.to_thread(each, rows)
 
 
 def _link_all(paths: Sequence[Path], targets: Sequence[Path]) -> None:

@@ -26,7 +26,7 @@ class OutputLog:
         if rest:
             self._tail.append(rest)
             self._tail_bytes += len(rest)
-        while self._tail_bytes - len(self._tail[0] if self._tail else b"") > TAIL_BYTES:
+        while self._tail and self._tail_bytes - len(self._tail[0]) >= TAIL_BYTES:
             self._left_out += len(self._tail[0])
             self._tail_bytes -= len(self._tail.popleft())
 

@@ -13,6 +13,7 @@ from storage.ports import Blobs
 from workers.executors.configured import Configured
 from workers.executors.contract import object_type_number
 from workers.executors.runs import Run
+from workers.executors.scratch import scratch_errors
 from workers.executors.training_result import TrainingResult
 from workers.executors.training_sets import TrainingSets
 from workers.packages import MEDIA_TYPE, information, pack, stage_digest
@@ -61,7 +62,8 @@ async def _package(result: TrainingResult, training: Training, *, blobs: Blobs) 
         executor=training.run.executor.name,
     )
     path = training.run.folder.root / "package.tar.gz"
-    await asyncio.to_thread(pack, path, result.stages, info)
+    with scratch_errors():
+        await asyncio.to_thread(pack, path, result.stages, info)
     return await blobs.put_file(path, media_type=MEDIA_TYPE)
 
 

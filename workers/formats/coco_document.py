@@ -94,7 +94,7 @@ class CocoDocument:
             missing.discard(element.key)
             if element.position >= 0:
                 take[element.key](element)
-            elif element.key in take:
+            elif element.key in take and element.value != []:
                 self._fault("is not a list", element.key)
         for key in sorted(missing):
             self._fault("is missing", key)

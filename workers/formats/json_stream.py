@@ -3,7 +3,8 @@
 import json
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -13,6 +14,7 @@ from schemas.errors import Fault, Invalid
 
 TRIES: Final = 16
 WINDOW_BYTES: Final = 1 << 16
+LONGEST_WORD: Final = 16
 _BLANK: Final = re.compile(rb"[ \t\n\r]*")
 
 
@@ -26,12 +28,16 @@ class Element(NamedTuple):
     value: Any
 
 
+class _ConstantError(ValueError):
+    """A number that JSON does not have."""
+
+
 class JsonDocument:
     """A file with one JSON object, mapped into memory and never read as a whole."""
 
     def __init__(self, path: Path, *, name: str) -> None:
         self._name = name
-        self._others = json.JSONDecoder(parse_constant=self._refuse_constant)
+        self._others = json.JSONDecoder(parse_constant=_refuse_constant)
         with path.open("rb") as file:
             if not path.stat().st_size:
                 self._fail("it is empty", 0)
@@ -40,12 +46,12 @@ class JsonDocument:
     def elements(self, *keys: str) -> Iterator[Element]:
         """Yield the elements of the lists under some keys; raise Invalid naming file and line where it is no JSON.
 
-        The value of a key that is not asked for, or is no list, is yielded whole and as element -1.
+        The value of a key that is not asked for, or is no list, or an empty one, is yielded whole and as element -1.
         """
         position = self._expect(b"{", 0)
         if self._peek(position) == b"}":
-            position = self._expect(b"}", position)
-            return self._expect_end(position)
+            self._expect_end(self._expect(b"}", position))
+            return
         while True:
             key, position = self._value(position)
             if not isinstance(key, str):
@@ -57,24 +63,27 @@ class JsonDocument:
                 start, (value, position) = position, self._value(position)
                 yield Element(key, -1, start, position, value)
             if self._peek(position) == b"}":
-                return self._expect_end(self._expect(b"}", position))
+                self._expect_end(self._expect(b"}", position))
+                return
             position = self._blank(self._expect(b",", position))
 
     def value(self, start: int, end: int) -> Any:  # noqa: ANN401 - any JSON
         """Return the value between two places that ``elements`` told."""
         return orjson.loads(self._data[start:end])
 
-    def _list(self, key: str, position: int) -> Iterator[Element]:
+    def _list(self, key: str, position: int) -> Generator[Element, None, int]:
         if self._peek(position) == b"]":
-            return self._expect(b"]", position)
-        for number in range(len(self._data)):
+            end = self._data.find(b"]", position) + 1
+            yield Element(key, -1, self._data.rfind(b"[", 0, end), end, [])
+            return self._blank(end)
+        for number in count():
             start = self._blank(position)
             value, end = self._value(start)
             yield Element(key, number, start, end, value)
             if self._peek(end) == b"]":
                 return self._expect(b"]", end)
             position = self._expect(b",", end)
-        return position
+        raise AssertionError
 
     def _value(self, start: int) -> tuple[Any, int]:
         """Return the value that starts somewhere, and where it ends."""
@@ -101,9 +110,11 @@ class JsonDocument:
                 _, length = self._others.raw_decode(text)
                 if is_all or length < len(text):
                     return orjson.loads(self._data[start : start + length]), start + length
-            except (json.JSONDecodeError, orjson.JSONDecodeError, RecursionError) as error:
-                if is_all or isinstance(error, (orjson.JSONDecodeError, RecursionError)):
-                    self._fail(getattr(error, "msg", "it is nested too deep"), start + getattr(error, "pos", 0))
+            except json.JSONDecodeError as error:
+                if is_all or not _is_cut(error, text):
+                    self._fail(error.msg, start + error.pos)
+            except (_ConstantError, RecursionError) as error:
+                self._fail(str(error), start)
             size *= 4
 
     def _blank(self, position: int) -> int:
@@ -124,9 +135,6 @@ class JsonDocument:
         if position < len(self._data):
             self._fail("there is more after the end", position)
 
-    def _refuse_constant(self, text: str) -> NoReturn:
-        raise json.JSONDecodeError(f"{text} is no JSON", text, 0)
-
     def _fail(self, detail: str, position: int) -> NoReturn:
         line = 1
         if position:
@@ -134,3 +142,13 @@ class JsonDocument:
         fault = Fault(f"not usable JSON: {detail}", f"{self._name}:{line}")
         message = f"{self._name}, line {line}: {fault.detail}."
         raise Invalid(message, step="Correct or remove the file.", faults=[fault])
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    message = f"{text} is no number in JSON"
+    raise _ConstantError(message)
+
+
+def _is_cut(error: json.JSONDecodeError, text: str) -> bool:
+    """Return whether the end of a window is all that was wrong with it."""
+    return error.msg.startswith("Unterminated") or error.pos > len(text) - LONGEST_WORD

@@ -11,7 +11,7 @@ from storage.datasets.compaction import compacted
 from storage.datasets.content import Content
 from storage.datasets.manifests import manifest_digest, manifest_of
 from storage.datasets.restriction import restricted
-from tests.storage.datasets.worlds import ASSETS, Known, Parcel, Shelf, parcels
+from tests.storage.datasets.worlds import ASSETS, Known, Parcel, Shelf, few_examples, parcels
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -33,6 +33,7 @@ async def few_of(shelf: Shelf, source: Parcel) -> Content:
     return restricted(content, first, ids=ids).tidied()
 
 
+@few_examples
 @given(parcels())
 async def test_a_compacted_content_says_the_same(source: Parcel) -> None:
     shelf = Shelf()
@@ -44,6 +45,7 @@ async def test_a_compacted_content_says_the_same(source: Parcel) -> None:
     assert await shelf.plain(result) == before
 
 
+@few_examples
 @given(parcels())
 async def test_a_compacted_content_is_the_same_each_time_and_has_no_hardly_used_segment(source: Parcel) -> None:
     shelf = Shelf()

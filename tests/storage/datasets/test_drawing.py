@@ -15,7 +15,7 @@ from storage.datasets.keyed_hash import keyed_hashes
 from storage.datasets.sample import sampled
 from storage.datasets.split import dealt
 from storage.datasets.strata import strata_of
-from tests.storage.datasets.worlds import Known, Parcel, Plain, Shelf, cuts, parcels, plains
+from tests.storage.datasets.worlds import Known, Parcel, Plain, Shelf, cuts, few_examples, parcels, plains
 
 portions = st.builds(Portion, count=st.integers(1, 12), seed=st.integers(0, 3), stratify=st.booleans()) | st.builds(
     Portion, rate=st.floats(0.01, 1), seed=st.integers(0, 3), stratify=st.booleans()
@@ -35,6 +35,7 @@ async def deal(shelf: Shelf, content: Content, shares: tuple[float, float, float
     return dealt(content, training=training, validation=validation, test=test, ids=ids, strata=strata)
 
 
+@few_examples
 @given(st.data(), plains(), portions)
 async def test_a_sample_is_a_part_of_its_source_whatever_the_segments_are(
     data: st.DataObject, plain: Plain, portion: Portion
@@ -50,6 +51,7 @@ async def test_a_sample_is_a_part_of_its_source_whatever_the_segments_are(
     assert len(results[0]) == min(len(plain), wanted)
 
 
+@few_examples
 @given(parcels(), st.integers(1, 8))
 async def test_a_smaller_sample_is_a_part_of_a_larger_one(source: Parcel, count: int) -> None:
     shelf = Shelf()
@@ -62,6 +64,7 @@ async def test_a_smaller_sample_is_a_part_of_a_larger_one(source: Parcel, count:
     assert smaller.keys() <= larger.keys()
 
 
+@few_examples
 @given(
     st.data(),
     plains(),
@@ -105,6 +108,7 @@ def _slow_hash(asset: bytes, key: bytes) -> int:
     return state
 
 
+@few_examples
 @given(st.lists(st.floats(0, 100), min_size=1), st.integers(0, 1000))
 def test_shares_by_largest_remainder_add_up(shares: list[float], total: int) -> None:
     counts = largest_remainder(shares, total)

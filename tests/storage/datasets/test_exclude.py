@@ -3,9 +3,10 @@
 from hypothesis import given
 
 from storage.datasets.exclude import excluded, overlap, overlapping
-from tests.storage.datasets.worlds import Parcel, Shelf, parcels, places
+from tests.storage.datasets.worlds import Parcel, Shelf, few_examples, parcels, places
 
 
+@few_examples
 @given(parcels(), parcels(), parcels())
 async def test_what_is_left_shares_no_asset_with_what_was_excluded(source: Parcel, one: Parcel, other: Parcel) -> None:
     shelf = Shelf()
@@ -20,6 +21,7 @@ async def test_what_is_left_shares_no_asset_with_what_was_excluded(source: Parce
         assert places(result.layer_masks(name), await shelf.ids(*contents)).keys() <= expected.keys()
 
 
+@few_examples
 @given(parcels(), parcels())
 async def test_the_overlap_is_what_both_have(left: Parcel, right: Parcel) -> None:
     shelf = Shelf()

@@ -15,7 +15,7 @@ from storage.datasets.content import Content
 from storage.datasets.filter import filtered
 from storage.datasets.manifests import manifest_digest, manifest_of
 from storage.datasets.rows import AnnotationRow
-from tests.storage.datasets.worlds import ASSETS, CLASSES, PREDICTED, Known, Parcel, Plain, Shelf, parcels
+from tests.storage.datasets.worlds import ASSETS, CLASSES, PREDICTED, Known, Parcel, Plain, Shelf, few_examples, parcels
 
 LAYERS = (GROUND_TRUTH, PREDICTED, ATTRIBUTES)
 bounds = st.tuples(st.sampled_from([None, 0.25, 0.5]), st.sampled_from([None, 0.5, 0.75]))
@@ -73,6 +73,7 @@ def has(wanted: dict[str, Any], row: AnnotationRow) -> bool:
     return all(key in known and repr(known[key]) == repr(value) for key, value in wanted.items())
 
 
+@few_examples
 @given(parcels(layers=LAYERS), conditions)
 async def test_kept_are_the_assets_that_meet_the_conditions_and_they_are_kept_whole(
     source: Parcel, wanted: Conditions
@@ -86,6 +87,7 @@ async def test_kept_are_the_assets_that_meet_the_conditions_and_they_are_kept_wh
     assert await shelf.plain(result) == expected
 
 
+@few_examples
 @given(parcels(layers=LAYERS), conditions)
 async def test_to_filter_twice_is_to_filter_once(source: Parcel, wanted: Conditions) -> None:
     shelf = Shelf()
@@ -97,6 +99,7 @@ async def test_to_filter_twice_is_to_filter_once(source: Parcel, wanted: Conditi
     assert manifest_digest(manifest_of(twice.tidied())) == manifest_digest(manifest_of(once.tidied()))
 
 
+@few_examples
 @given(parcels(), st.sets(st.sampled_from(ASSETS)))
 async def test_marked_assets_alone_are_kept(source: Parcel, marked: set[bytes]) -> None:
     shelf = Shelf()

@@ -19,6 +19,7 @@ from tests.storage.datasets.worlds import (
     Plain,
     Shelf,
     cuts,
+    few_examples,
     parcels,
     places,
     plains,
@@ -48,6 +49,7 @@ def model(host: Plain, guest: Plain, strategy: Strategy) -> Plain:
     }
 
 
+@few_examples
 @given(st.lists(parcels(), min_size=1, max_size=3), st.sampled_from([Strategy.HOST, Strategy.GUEST]))
 async def test_sources_are_folded_from_left_to_right_asset_by_asset(sources: list[Parcel], strategy: Strategy) -> None:
     shelf = Shelf()
@@ -62,6 +64,7 @@ async def test_sources_are_folded_from_left_to_right_asset_by_asset(sources: lis
     assert not result.conflicts
 
 
+@few_examples
 @given(parcels(), st.sampled_from(Strategy))
 async def test_a_merge_with_itself_is_the_identity(source: Parcel, strategy: Strategy) -> None:
     shelf = Shelf()
@@ -73,6 +76,7 @@ async def test_a_merge_with_itself_is_the_identity(source: Parcel, strategy: Str
     assert not result.conflicts
 
 
+@few_examples
 @given(parcels(), parcels())
 async def test_stop_reports_every_asset_that_both_have_unless_the_row_is_the_same(host: Parcel, guest: Parcel) -> None:
     shelf = Shelf()
@@ -94,6 +98,7 @@ async def test_stop_reports_every_asset_that_both_have_unless_the_row_is_the_sam
     assert len(result.conflicts) == len(expected)
 
 
+@few_examples
 @given(st.data(), plains(), plains(), st.sampled_from([Strategy.HOST, Strategy.GUEST]))
 async def test_nothing_is_dropped_silently(data: st.DataObject, host: Plain, guest: Plain, strategy: Strategy) -> None:
     shelf = Shelf()
@@ -105,6 +110,7 @@ async def test_nothing_is_dropped_silently(data: st.DataObject, host: Plain, gue
     assert result.joint.get(IMAGES, 0) == len(host.keys() & guest.keys())
 
 
+@few_examples
 @given(st.lists(parcels(), min_size=1, max_size=2), parcels())
 async def test_the_assets_of_excluded_contents_are_removed_from_everything(
     sources: list[Parcel], excluded: Parcel
@@ -125,6 +131,7 @@ async def test_the_assets_of_excluded_contents_are_removed_from_everything(
         assert not places(result.content.layer_masks(name), ids).keys() & excluded.plain.keys()
 
 
+@few_examples
 @given(parcels(), parcels())
 async def test_a_split_that_is_set_holds_for_all_assets_of_its_source(host: Parcel, guest: Parcel) -> None:
     shelf = Shelf()

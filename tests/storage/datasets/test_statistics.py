@@ -8,9 +8,10 @@ from storage.datasets.content import whole_segment
 from storage.datasets.rows import AnnotationRow, ImageRow
 from storage.datasets.segments import build_segment
 from storage.datasets.statistics import statistics_of
-from tests.storage.datasets.worlds import CLASSES, Parcel, Shelf, parcels
+from tests.storage.datasets.worlds import CLASSES, Parcel, Shelf, few_examples, parcels
 
 
+@few_examples
 @given(parcels())
 async def test_counts_are_those_of_the_rows(source: Parcel) -> None:
     shelf = Shelf()

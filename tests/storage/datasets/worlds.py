@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from schemas.annotations import GROUND_TRUTH
@@ -20,6 +21,8 @@ from storage.datasets.segments import BuiltSegment, build_segment
 from storage.datasets.selections import Mask, Masks, frozen, union
 from storage.ports import Blobs
 
+# Each example writes several Parquet files, on a machine that may be busy.
+few_examples: Final = settings(max_examples=40, deadline=None)
 PREDICTED: Final = "model@best"
 CLASSES: Final = ("ant", "bee", "cat")
 # Some agree in their first eight bytes, as ids made on purpose would.
@@ -60,7 +63,7 @@ class Shelf:
         blobs = TwoBlobs(
             {built.document.images.digest: built.images, built.document.annotations.digest: built.annotations}
         )
-        columns = Columns(cast("Blobs", blobs), memory=Memory(1 << 30), at_once=1)
+        columns = Columns(cast("Blobs", blobs), memory=Memory(1 << 20), files=Memory(0), at_once=1)
         self.readers[built.document.digest] = SegmentReader(built.document, columns)
         return built.document.digest
 

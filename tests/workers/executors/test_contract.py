@@ -78,6 +78,12 @@ def test_an_unknown_parameter_is_passed_on_with_the_nearest_known_one() -> None:
     assert "'learning_rate'" in warnings[0]
 
 
+def test_a_parameter_that_is_like_no_other_is_told_with_those_that_are_known() -> None:
+    _, warnings = configuration({"epochs": 1}, {"mining_algorithm": "x"}, reserved={})
+
+    assert warnings[0].endswith("It knows epochs, export_format, shm_size.")
+
+
 def test_a_reserved_parameter_is_overwritten_and_that_is_told() -> None:
     values, warnings = configuration({}, {"class_names": ["x"], "pretrained_model_params": ["y"]}, reserved={})
 

@@ -1,5 +1,6 @@
 """What is read of a folder with COCO documents."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import Invalid
+from schemas.errors import Fault, Invalid
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, MaskRow
 from workers.formats.coco import Coco
-from workers.formats.coco_document import CocoDocument
 from workers.formats.format import FileRecord, Reading
-from workers.formats.listing import ImageNames, list_files
+from workers.formats.listing import list_files
 from workers.formats.registry import detect
 from workers.formats.rle import text_of
 
@@ -48,6 +48,16 @@ def read(folder: Path, *images: str, **documents: dict[str, Any]) -> Reading:
     return Coco().read(listing)
 
 
+def faults_of(reading: Reading, records: Iterable[FileRecord] | None = None) -> list[Fault]:
+    """Return what is wrong with the documents, and with the annotations of each image."""
+    read = reading.records if records is None else records
+    return [*reading.faults, *(fault for record in read for fault in record.faults)]
+
+
+def annotations_of(records: Iterable[FileRecord]) -> list[AnnotationRow]:
+    return [row for record in records if record.labels for row in record.labels.annotations]
+
+
 def record_of(reading: Reading) -> FileRecord:
     (record,) = reading.records
     return record
@@ -61,7 +71,7 @@ def test_boxes_come_under_their_class(tmp_path: Path) -> None:
     assert labels.annotations == (AnnotationRow(class_name="cat", box=(1.0, 2.0, 3.5, 4.0)),)
     assert labels.size == (40, 30)
     assert not reading.faults
-    assert not reading.findings
+    assert not list(reading.findings)
 
 
 def test_everything_that_an_annotation_says_is_kept(tmp_path: Path) -> None:
@@ -102,10 +112,10 @@ def test_everything_that_an_annotation_says_is_kept(tmp_path: Path) -> None:
 def test_an_empty_segmentation_is_none(tmp_path: Path, nothing: object) -> None:
     reading = read(tmp_path, instances=a_document(an_annotation(segmentation=nothing)))
 
-    labels = record_of(reading).labels
-    assert not reading.faults
-    assert labels is not None
-    assert labels.annotations[0].polygons == ()
+    record = record_of(reading)
+    assert not faults_of(reading, [record])
+    assert record.labels is not None
+    assert record.labels.annotations[0].polygons == ()
 
 
 @pytest.mark.parametrize("counts", [[2, 3, 1], text_of([2, 3, 1])])
@@ -143,7 +153,7 @@ def test_an_entry_whose_file_is_missing_is_listed(tmp_path: Path) -> None:
     reading = read(tmp_path, instances=a_document(an_annotation(image_id=2), images=images))
 
     (finding,) = reading.findings
-    assert (finding.subject, finding.kind) == (f"{NAME}: images[1]", "image missing")
+    assert (finding.subject, finding.kind) == (f"{NAME}: images[1].file_name", "image missing")
     assert not reading.faults
 
 
@@ -195,7 +205,7 @@ def test_an_image_of_two_documents_is_a_fault(tmp_path: Path) -> None:
         (a_document(categories=[{"id": 1, "name": "a"}] * 2), "categories[1].id", "repeats the id 1"),
         (a_document(an_annotation(image_id=7)), "annotations[0].image_id", "the image 7, which is not listed"),
         (a_document(an_annotation(category_id=7)), "annotations[0].category_id", "the category 7"),
-        (a_document(an_annotation(category_id=[7])), "annotations[0]", "is not an object with"),
+        (a_document(an_annotation(category_id=[7])), "annotations[0].category_id", "the category [7]"),
         (a_document(an_annotation(bbox=[1, 2, 3])), "annotations[0].bbox", "is not four finite numbers"),
         (a_document(an_annotation(bbox=["1", "2", "3", "4"])), "annotations[0].bbox", "is not four"),
         (a_document(an_annotation(bbox=[1, 2, 3, "4"])), "annotations[0].bbox", "is not four"),
@@ -225,7 +235,7 @@ def test_what_is_wrong_is_named_with_its_json_path(
 ) -> None:
     reading = read(tmp_path, instances=document)
 
-    fault = reading.faults[0]
+    fault = faults_of(reading)[0]
     assert fault.pointer == f"{NAME}: {path}"
     assert detail in fault.detail
 
@@ -235,7 +245,7 @@ def test_all_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
 
     reading = read(tmp_path, instances=a_document(*wrong))
 
-    assert len(reading.faults) == 50
+    assert len(faults_of(reading)) == 50
 
 
 @pytest.mark.parametrize("text", ['{"images": [', '{"images": [], "annotations": [{"bbox": [NaN]}]}', '["images"]'])
@@ -247,12 +257,12 @@ def test_a_document_that_cannot_be_read_is_refused_by_name(tmp_path: Path, text:
         Coco().read(list_files(tmp_path))
 
 
-def test_what_cannot_be_kept_is_counted(tmp_path: Path) -> None:
+def test_what_cannot_be_kept_is_told(tmp_path: Path) -> None:
     reading = read(tmp_path, instances=a_document(an_annotation(mood="calm"), an_annotation(id=2, mood="wild")))
 
-    (finding,) = reading.findings
-    assert finding.kind == "not kept"
-    assert finding.detail == "annotations[].mood cannot be kept; it is there 2 times."
+    labels = record_of(reading).labels
+    assert labels is not None
+    assert labels.dropped == ("annotations[].mood", "annotations[].mood")
 
 
 json = st.recursive(
@@ -275,21 +285,21 @@ fields = (
 
 
 @given(st.dictionaries(st.sampled_from(fields), json))
-def test_any_annotation_is_read_or_a_fault(changes: dict[str, Any]) -> None:
-    faults: list[Any] = []
-    document = CocoDocument(a_document(an_annotation(**changes)), name="a", faults=faults, findings=[])
+def test_any_annotation_is_read_or_a_fault(tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]) -> None:
+    reading = read(tmp_path_factory.mktemp("coco"), instances=a_document(an_annotation(**changes)))
 
-    found = dict(document.labels(ImageNames(["1.jpg"])))
+    records = list(reading.records)
 
-    assert len(faults) + len(found["1.jpg"].annotations) == 1
+    assert len(faults_of(reading, records)) + len(annotations_of(records)) == 1
 
 
-@given(st.dictionaries(st.sampled_from(["images", "categories", "annotations"]), json))
-def test_any_document_is_read_or_has_faults(document: dict[str, Any]) -> None:
-    faults: list[Any] = []
-    reader = CocoDocument(document, name="a", faults=faults, findings=[])
+@given(st.dictionaries(st.sampled_from(["images", "categories", "annotations"]), json, min_size=1))
+def test_any_document_is_read_or_has_faults(tmp_path_factory: pytest.TempPathFactory, document: dict[str, Any]) -> None:
+    reading = read(tmp_path_factory.mktemp("coco"), instances=document)
 
-    assert not dict(reader.labels(ImageNames([])))
+    records = list(reading.records)
+
+    assert faults_of(reading, records) or not annotations_of(records)
 
 
 @given(st.binary(max_size=100))

@@ -1,0 +1,94 @@
+"""A place that outlives the process that prepared it: stores in a folder, and versions found again by name."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from schemas.annotations import ObjectType
+from schemas.datasets import Version
+from schemas.outcomes import Outcome
+from schemas.parameters import Parameters
+from schemas.projects import Project
+from schemas.schema import Id, derived_id
+from schemas.tasks import Input
+from storage.datasets.content import Content
+from storage.datasets.library import Kept, Library
+from storage.folder import FolderBlobs
+from storage.ports import Blobs, Database
+from storage.sqlite import open_database
+from tests.factories import NOON, PROJECT, a_task
+from workers.work import Work
+
+
+class BenchPlace:
+    """Stores of the embedded profile, and a way to run handlers on them."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder = folder
+        self.database = database
+        self.blobs: Blobs = FolderBlobs(folder / "blobs")
+        self.library = Library(database, self.blobs)
+
+    async def name(self, name: str, kept: Kept) -> None:
+        """Keep a version under a name."""
+        version = Version(
+            id=named(name),
+            project=PROJECT,
+            dataset=named(name),
+            dataset_name=name,
+            number=1,
+            digest=kept.digest,
+            manifest=kept.manifest,
+            task=named(name),
+            made_by="import",
+            counts=kept.counts,
+            created_at=NOON,
+        )
+        await self.database.documents(Version).add(version)
+
+    async def content(self, name: str) -> Content:
+        """Return the content of a named version."""
+        return await self.library.content((await self.library.version(named(name))).digest)
+
+    def work(self, parameters: Parameters, **inputs: str) -> Work[Any]:
+        """Return an attempt at a new task; the inputs are names of versions by JSON pointer, ``_`` for ``/``."""
+        resolved = tuple(
+            Input(pointer=pointer.replace("_", "/"), ref="any", version=named(name)) for pointer, name in inputs.items()
+        )
+        task = a_task(parameters=parameters, inputs=resolved)
+        return Work(task, parameters, scratch=Path(mkdtemp(dir=self.folder)), now=lambda: NOON)
+
+    async def stored(self) -> dict[str, int]:
+        """Return the size of every blob by digest."""
+        return {blob.digest: blob.size async for blob in self.blobs.list()}
+
+    async def forget_all_but(self, digests: dict[str, int]) -> None:
+        """Remove the blobs that have come since, so that the next run writes them again."""
+        for digest in (await self.stored()).keys() - digests.keys():
+            await self.blobs.remove(digest)
+
+
+def named(name: str) -> Id:
+    """Return the id of the version with a name."""
+    return derived_id("bench", name)
+
+
+def sound(outcome: Outcome) -> Outcome:
+    """Return an outcome that is a success; raise what its problem says."""
+    if outcome.problem is not None:
+        raise RuntimeError(outcome.problem.detail)
+    return outcome
+
+
+@asynccontextmanager
+async def a_bench_place(folder: Path) -> AsyncIterator[BenchPlace]:
+    """Open the place in a folder, for the first time or again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    is_new = not (folder / "ymir.db").exists()
+    async with open_database(folder / "ymir.db") as database:
+        if is_new:
+            project = Project(id=PROJECT, name="bench", object_type=ObjectType.DETECTION, created_at=NOON)
+            await database.documents(Project).add(project)
+        yield BenchPlace(folder, database)
