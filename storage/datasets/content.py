@@ -50,10 +50,6 @@ class Content:
         """Return this content with a layer added or replaced."""
         return replace(self, layers={**self.layers, name: layer})
 
-    def without_layer(self, name: LayerName) -> "Content":
-        """Return this content without a layer."""
-        return replace(self, layers={kept: layer for kept, layer in self.layers.items() if kept != name})
-
     def with_split(self, split: Split) -> "Content":
         """Return this content with all its images put to one use."""
         return replace(self, images={split: self.image_masks()})

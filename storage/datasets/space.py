@@ -92,11 +92,6 @@ class Space:
         """Return the asset ids of some rows as text."""
         return [bytes(asset).hex() for asset in self.raw_ids(rows)]
 
-    def place(self, row: int) -> tuple[Digest, int]:
-        """Return the segment of a row and which of the segment's rows it is."""
-        segment = max((start, name) for name, start in self.starts.items() if start <= row)[1]
-        return segment, row - self.starts[segment]
-
 
 def _roles(content: Content) -> Iterable[Masks]:
     yield from content.images.values()

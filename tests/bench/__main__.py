@@ -1,4 +1,4 @@
-"""Measure the budgets of the design beside the bare columnar limit and the recorded figures of others: ``make bench``."""
+"""Measure the budgets beside the bare columnar limit and the recorded figures of others: ``make bench``."""
 
 import argparse
 import os
@@ -6,9 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +46,9 @@ def main(arguments: Sequence[str]) -> int:
             print(line(row, size, measured), flush=True)
             records.append({**record(row, size, measured), "load_before": load})
     seconds = time.perf_counter() - start
-    RECORD.write_bytes(orjson.dumps({"size": size._asdict(), "seconds": seconds, "rows": records}, option=orjson.OPT_INDENT_2))
+    RECORD.write_bytes(
+        orjson.dumps({"size": size._asdict(), "seconds": seconds, "rows": records}, option=orjson.OPT_INDENT_2)
+    )
     print(f"\n{seconds:.0f} s in all; the numbers are in {RECORD}")
     return 1 if failed else 0
 
@@ -87,7 +88,15 @@ def _run(function: str, data: Path, size: Size) -> bytes:
     """Call a function in a process of its own, so that its peak memory is its own."""
     answer = data.with_name("answer.json")
     answer.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tests.bench.one", function, str(data), orjson.dumps(size._asdict()).decode(), str(answer)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.bench.one",
+        function,
+        str(data),
+        orjson.dumps(size._asdict()).decode(),
+        str(answer),
+    ]
     ended = subprocess.run(command, stderr=subprocess.PIPE, check=False)
     if ended.returncode or not answer.exists():
         raise Failed(f"{function}: {ended.stderr.decode(errors='replace')[-2000:] or ended.returncode}")

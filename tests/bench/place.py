@@ -1,13 +1,14 @@
 """A place that outlives the process that prepared it: stores in a folder, and versions found again by name."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from schemas.annotations import ObjectType
 from schemas.datasets import Version
+from schemas.errors import Conflict
 from schemas.outcomes import Outcome
 from schemas.parameters import Parameters
 from schemas.projects import Project
@@ -85,10 +86,8 @@ def sound(outcome: Outcome) -> Outcome:
 @asynccontextmanager
 async def a_bench_place(folder: Path) -> AsyncIterator[BenchPlace]:
     """Open the place in a folder, for the first time or again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    is_new = not (folder / "ymir.db").exists()
     async with open_database(folder / "ymir.db") as database:
-        if is_new:
-            project = Project(id=PROJECT, name="bench", object_type=ObjectType.DETECTION, created_at=NOON)
+        project = Project(id=PROJECT, name="bench", object_type=ObjectType.DETECTION, created_at=NOON)
+        with suppress(Conflict):
             await database.documents(Project).add(project)
         yield BenchPlace(folder, database)

@@ -30,12 +30,13 @@ async def prepare(folder: Path, size: Size) -> None:
     host, others = some_assets(random, size.images), some_assets(random, size.images)
     shared, half = int(size.images * OVERLAP), int(size.images * CHANGE / 2)
     async with a_bench_place(folder) as place:
-        await _keep(place, "host", host, random)
-        await _keep(place, "guest", np.concatenate([host[:shared], others[shared:]]), random)
-        await _keep(place, "change", np.concatenate([host[:half], others[:half]]), random)
+        await keep_version(place, "host", host, random)
+        await keep_version(place, "guest", np.concatenate([host[:shared], others[shared:]]), random)
+        await keep_version(place, "change", np.concatenate([host[:half], others[:half]]), random)
 
 
-async def _keep(place: BenchPlace, name: str, assets: Assets, random: np.random.Generator) -> None:
+async def keep_version(place: BenchPlace, name: str, assets: Assets, random: np.random.Generator) -> None:
+    """Keep a version of some images, each with boxes, under a name."""
     masks = {}
     for start in range(0, len(assets), SEGMENT_IMAGES):
         built = a_segment(random, assets[start : start + SEGMENT_IMAGES])

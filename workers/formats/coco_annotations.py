@@ -8,12 +8,10 @@ from storage.datasets.rows import AnnotationRow, MaskRow, attributes_text
 from workers.formats.coco_places import Identity, identity_of
 from workers.formats.rle import mask_row
 
-KNOWN: Final = frozenset(
-    {
-        *("id", "image_id", "category_id", "bbox", "segmentation", "area", "iscrowd"),
-        *("keypoints", "num_keypoints", "score", "confidence", "box_quality", "rotation", "attributes", "author"),
-    }
-)
+PLAIN: Final = frozenset({"id", "image_id", "category_id", "bbox", "segmentation", "area", "iscrowd"})
+KNOWN: Final = PLAIN | {
+    *("keypoints", "num_keypoints", "score", "confidence", "box_quality", "rotation", "attributes", "author")
+}
 POLYGON_AT_LEAST: Final = 6
 ABSENT: Final = -1
 
@@ -36,23 +34,24 @@ def annotation_row(entry: dict[str, Any], categories: Mapping[Identity, str]) ->
     if name is None:
         raise Wrong(f"names the category {entry.get('category_id')!r}, which is not listed", ".category_id")
     polygons, mask = _segmentation(entry.get("segmentation"))
+    box = _box(entry, polygons)
+    area = _area(entry, box, has_shape=bool(polygons or mask))
+    row = AnnotationRow(name, box, polygons=polygons, mask=mask, crowd=_crowd(entry.get("iscrowd", 0)), area=area)
+    # Most say no more, and there are millions.
+    return row if entry.keys() <= PLAIN else _with_more(row, entry)
+
+
+def _with_more(row: AnnotationRow, entry: dict[str, Any]) -> AnnotationRow:
     attributes = entry.get("attributes")
     if attributes and not isinstance(attributes, dict):
         raise Wrong("is not an object", ".attributes")
-    box = _box(entry, polygons)
-    return AnnotationRow(
-        name,
-        box,
-        _number(entry, "rotation") or 0.0,
-        polygons,
-        mask,
-        _keypoints(entry.get("keypoints")),
-        _crowd(entry.get("iscrowd", 0)),
-        _area(entry, box, has_shape=bool(polygons or mask)),
-        _confidence(entry),
-        _present(_number(entry, "box_quality")),
-        attributes_text(attributes) if attributes else "",
-        _text(entry.get("author") or ""),
+    return row._replace(
+        rotation=_number(entry, "rotation") or 0.0,
+        keypoints=_keypoints(entry.get("keypoints")),
+        confidence=_confidence(entry),
+        quality=_present(_number(entry, "box_quality")),
+        attributes=attributes_text(attributes) if attributes else "",
+        author=_text(entry.get("author") or ""),
     )
 
 

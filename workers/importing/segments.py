@@ -17,8 +17,10 @@ from storage.datasets.library import Library
 from storage.datasets.rows import AnnotationRow, ImageRow
 from storage.datasets.segments import BuiltSegment, build_segment
 
-ANNOTATIONS_AT_MOST: Final = 400_000
-"""A segment is ended after so many annotations, so that an import needs the same memory whatever its size."""
+WEIGHT_AT_MOST: Final = 400_000
+"""A segment is ended after so many annotations, those with many points counted as several, so that an import needs the
+same memory whatever its size."""
+POINTS_AS_ONE: Final = 8
 
 Rows = tuple[AnnotationRow, ...]
 
@@ -43,15 +45,15 @@ class Segments:
         self._library = library
         self._pending: list[Gathered] = []
         self._late: list[tuple[ImageRow, Rows]] = []
-        self._annotations = 0
+        self._weight = 0
         self._images: dict[Split, dict[Digest, np.ndarray]] = defaultdict(dict)
         self._layers: dict[LayerName, dict[Digest, np.ndarray]] = defaultdict(dict)
 
     async def add(self, asset: Gathered) -> None:
         """Take one more asset; keep a segment when it is full."""
         self._pending.append(asset)
-        self._annotations += len(asset.annotations or ())
-        if len(self._pending) == SEGMENT_IMAGES or self._annotations >= ANNOTATIONS_AT_MOST:
+        self._weight += sum(map(_weight, asset.annotations or ()))
+        if len(self._pending) == SEGMENT_IMAGES or self._weight >= WEIGHT_AT_MOST:
             await self._keep_pending()
 
     def annotate(self, image: ImageRow, annotations: Rows) -> None:
@@ -69,7 +71,7 @@ class Segments:
     async def _keep_pending(self) -> None:
         # As the rows of the segment will be, so that the masks speak of the same rows.
         assets = sorted(self._pending, key=lambda asset: asset.image.asset)
-        self._pending, self._annotations = [], 0
+        self._pending, self._weight = [], 0
         digest = await self._keep(
             [asset.image for asset in assets],
             [asset.annotations or () for asset in assets],
@@ -104,3 +106,10 @@ class Segments:
             return build_segment(images, rows, layer=layer, described=described)
 
         return await self._library.keep_segment(await asyncio.to_thread(build))
+
+
+def _weight(row: AnnotationRow) -> int:
+    if not row.polygons and row.mask is None:
+        return 1
+    letters = 0 if row.mask is None else len(row.mask.counts)
+    return 1 + (sum(map(len, row.polygons)) + letters // POINTS_AS_ONE) // POINTS_AS_ONE

@@ -33,19 +33,6 @@ from workers.work import Work
 NEAR = 1e-3
 
 
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ImagePool]:
-    pool = ImagePool(processes=1)
-    yield pool
-    pool.close()
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with a_place(tmp_path) as place:
-        yield place
-
-
 def boxes() -> tuple[AnnotationRow, ...]:
     """Return annotations that VOC can hold whole."""
     return (

@@ -14,19 +14,6 @@ from tests.workers.pictures import a_jpeg, a_voc_folder
 from workers.image_pool import ImagePool
 
 
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ImagePool]:
-    pool = ImagePool(processes=1)
-    yield pool
-    pool.close()
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with a_place(tmp_path) as place:
-        yield place
-
-
 def asked(**source: str) -> ImportParameters:
     return ImportParameters.model_validate({"dataset": "pictures", "source": source})
 
