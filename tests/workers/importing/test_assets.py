@@ -1,8 +1,5 @@
 """What an import makes of each image."""
-import asyncio
-import zipfile
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+
 from typing import Any
 
 import orjson
@@ -14,18 +11,13 @@ from schemas.outcomes import Outcome
 from schemas.parameters import ImportParameters
 from schemas.splits import Split
 from schemas.tasks import Input
-from schemas.uploads import Upload
-from storage.datasets.rows import AnnotationRow
 from tests.factories import NOON, PROJECT, a_task
-from tests.workers.imports import Place, a_place, draft_of
+from tests.workers.imports import Place, draft_of
 from tests.workers.pictures import a_jpeg, a_voc_file, a_voc_folder, an_object
 from workers.handlers.ingest import import_files
 from workers.image_pool import ImagePool
 from workers.importing.settings import ImportSettings
 from workers.work import Work
-
-
-
 
 
 def kinds(outcome: Outcome, report: Any) -> dict[str, int]:  # noqa: ANN401 - JSON

@@ -1,7 +1,11 @@
 """What is found out of one image file, and by processes that may die of it."""
 
 import io
+import os
+import select
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,10 +189,38 @@ async def test_a_file_that_kills_its_process_is_found_and_the_others_are_read(
     assert isinstance(again[0].image, ImageRow)
 
 
+def test_the_processes_end_with_the_one_that_they_work_for(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(a_jpeg())
+    with subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        process = os.pidfd_open(int(owner.stdout.readline()))
+
+        owner.kill()
+
+        ended, _, _ = select.select([process], [], [], 20)
+    os.close(process)
+    assert ended
+
+
+OWNER = """
+import asyncio, multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from workers.image_pool import ImagePool, Job
+from workers.images import Limits
+
+async def main():
+    pool = ImagePool(processes=1)
+    await pool.inspect(Job(Path(sys.argv[1]), "none", (("a.jpg", None),), Limits()))
+    print(*pool._executor._processes, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
 def dying_on_3(job: Job) -> list[Inspected]:
     """Inspect files in a process that does not survive the fourth."""
-    import os  # noqa: PLC0415 - what runs in the other process
-
     if any(image == "3.jpg" for image, _ in job.files):
         os._exit(3)
     return inspect_files(job)

@@ -1,7 +1,6 @@
 """Sources that an import refuses."""
 
 import zipfile
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 from schemas.errors import Invalid, NotFound
 from schemas.parameters import ImportParameters
-from tests.workers.imports import Place, a_place
+from tests.workers.imports import Place
 from tests.workers.pictures import a_jpeg, a_voc_folder
 from workers.image_pool import ImagePool
 
