@@ -9,9 +9,9 @@ import structlog
 def log_to_stderr(*, level: int = logging.INFO) -> None:
     """Send structured logs to standard error."""
     terminal = sys.stderr.isatty()
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    )
+    # Plain: the tracebacks that would be drawn otherwise show local variables, and so secrets.
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: structlog.typing.Processor = console if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -17,5 +17,7 @@ def secret(folder: Path, name: str) -> str:
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # a power cut must not leave an empty secret, which anybody could guess
         draft.rename(path)
     return path.read_text().strip()

@@ -174,11 +174,16 @@ class Task(Document):
         if progress != self.progress:
             data: dict[str, JsonValue] = {"fraction": progress.fraction, "phase": progress.phase}
             fact = self._fact(EventType.TASK_PROGRESSED, f"{self.epoch}.{self.beat + 1}", at, **data)
-            changes["facts"] = (*self.facts, fact)
+            # Progress that nobody could be told of is out of date: a task grows no longer while the bus is away.
+            untold = [other for other in self.facts if other.type is not EventType.TASK_PROGRESSED]
+            changes["facts"] = (*untold, fact)
         return self.successor(**changes)
 
     def put_back(self, *, at: datetime, not_before: datetime | None = None, tried: bool = False) -> Self:
-        """Return this task in the queue again, its owner fenced off: handed over, or (``tried``) to be tried later."""
+        """Return this task in the queue again, its owner fenced off: handed over, or (``tried``) to be tried later.
+
+        Here and in what else queues a task or has it wait: one that is to be cancelled ends as cancelled instead.
+        """
         return self._moved(
             TaskState.QUEUED,
             at=at,
@@ -259,6 +264,10 @@ class Task(Document):
         if state not in NEXT.get(self.state, frozenset()):
             message = f"A task that is {self.state} cannot become {state}."
             raise Invalid(message)
+        if self.cancel_requested and state in {TaskState.QUEUED, TaskState.WAITING}:
+            # Its owner lets go of it before it saw the request: nobody would look at that again.
+            result = changes.get("result", self.result)
+            return self.ended(Outcome(cancelled=True, result=result, warnings=self.warnings), at=at, facts=before)
         moment = f"{changes.get('epoch', self.epoch)}.{state}"
         fact = self._fact(EVENT_OF[state], moment, at, **_told(changes))
         return self.successor(state=state, updated_at=at, facts=(*self.facts, *before, fact), **changes)

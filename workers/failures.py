@@ -12,9 +12,10 @@ from schemas.outcomes import Outcome
 from schemas.problems import TYPE_PREFIX, Problem
 from schemas.tasks import Task
 
-# Status as HTTP would have it; tries before the task fails: what cannot succeed is not tried again.
+# Status as HTTP would have it; tries before the task fails: what cannot succeed is not tried again. An attempt reads
+# everything anew, so a Conflict that comes again is no race that somebody else won: it is as good as a bug.
 STATUS: Final[dict[type[YmirError], int]] = {NotFound: 404, Invalid: 422, Denied: 403, Conflict: 409, Unavailable: 503}
-TRIES: Final[dict[type[Exception], int]] = {Unavailable: 12, Conflict: 12, Exception: 3}
+TRIES: Final[dict[type[Exception], int]] = {Unavailable: 12, Conflict: 3, Exception: 3}
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 _random = Random()  # noqa: S311 - jitter is no secret

@@ -38,6 +38,7 @@ class Ownership:
                     if self.task != successor:
                         continue
                 self.task = successor
+                self._logged &= {fact.id for fact in successor.facts}
                 return successor
 
     def logged(self, ids: frozenset[Id]) -> None:
@@ -58,13 +59,17 @@ class Ownership:
 
 async def claim(identity: Id, *, tasks: Documents[Task], by: str, now: Clock) -> Task | None:
     """Return the task as claimed by this worker; None if it is not to be run now, or another was faster."""
-    task = await tasks.get(identity)
-    at = now()
-    if task.state is not TaskState.QUEUED or (task.not_before is not None and task.not_before > at):
-        return None
-    claimed = task.claimed(by=by, at=at)
-    try:
-        await tasks.replace(claimed, was=task)
-    except Conflict:
-        return None
-    return claimed
+    claimed = None
+    while True:
+        task = await tasks.get(identity)
+        if task == claimed:
+            return task  # the answer to the write was lost on its way
+        at = now()
+        if task.state is not TaskState.QUEUED or (task.not_before is not None and task.not_before > at):
+            return None
+        claimed = task.claimed(by=by, at=at)
+        try:
+            await tasks.replace(claimed, was=task)
+        except Conflict:
+            continue  # perhaps only its facts were taken out, and it is still to be run
+        return claimed

@@ -1,6 +1,7 @@
 """Records: what an outcome decided, kept under ids that derive from the task, so that it happens once."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -29,12 +30,30 @@ def version_id(task: Id) -> Id:
 
 
 async def reserve(task: Task, outcome: Outcome, database: Database) -> None:
-    """Take what could be refused, before the decision: the tag and the new classes. Raises Invalid."""
+    """Take what could be refused, before the decision: the tag and the new classes.
+
+    Raises Invalid, and NotFound if the project has gone.
+    """
     for record in outcome.records:
         if isinstance(record, VersionDraft) and record.tag is not None:
-            await _reserve_tag(task, record.dataset, record.tag, database)
+            await reserve_tag(task, record.dataset, record.tag, database)
     if outcome.new_classes:
         await _add_classes(task.project, outcome.new_classes, database.documents(ClassList))
+
+
+async def reserve_tag(task: Task, dataset: str, name: str, database: Database) -> None:
+    """Take a tag for the version that a task makes; raise Invalid if another version has it, or may yet get it."""
+    tags = database.documents(Tag)
+    line = dataset_id(task.project, dataset)
+    tag = Tag(
+        id=tag_id(line, name), project=task.project, dataset=line, name=name, version=version_id(task.id), task=task.id
+    )
+    while (holder := await _added(tag, tags)).version != tag.version:
+        if not await _came_to_nothing(holder, database):
+            message = f"The dataset {dataset!r} has a tag {name!r} already."
+            raise Invalid(message, step="Choose another tag, or remove that one first.")
+        with suppress(Conflict):  # others want it too: see who has it now
+            await tags.replace(holder.successor(version=tag.version, task=tag.task), was=holder)
 
 
 async def keep(task: Task, outcome: Outcome, database: Database, *, at: datetime) -> Kept:
@@ -58,6 +77,27 @@ async def keep(task: Task, outcome: Outcome, database: Database, *, at: datetime
     return Kept(outcome.model_copy(update={"result": result}), tuple(facts))
 
 
+async def _added(tag: Tag, tags: Documents[Tag]) -> Tag:
+    """Return the tag as it is kept: this one, or that of an earlier holder."""
+    while True:
+        with suppress(Conflict):
+            await tags.add(tag)
+            return tag
+        with suppress(NotFound):  # it was removed just now
+            return await tags.get(tag.id)
+
+
+async def _came_to_nothing(tag: Tag, database: Database) -> bool:
+    """Tell whether a tag was reserved by a task that ended without its version."""
+    if tag.task is None:
+        return False
+    # The task first: once it has ended no version comes any more.
+    holders = await database.documents(Task).get_many([tag.task])
+    if any(not holder.is_final for holder in holders):
+        return False
+    return not await database.documents(Version).get_many([tag.version])
+
+
 def _named(version: Version) -> dict[str, JsonValue]:
     return {
         "version": version.id,
@@ -65,31 +105,6 @@ def _named(version: Version) -> dict[str, JsonValue]:
         "number": version.number,
         "digest": version.digest,
     }
-
-
-async def _reserve_tag(task: Task, dataset: str, name: str, database: Database) -> None:
-    tags = database.documents(Tag)
-    line = dataset_id(task.project, dataset)
-    tag = Tag(
-        id=tag_id(line, name), project=task.project, dataset=line, name=name, version=version_id(task.id), task=task.id
-    )
-    try:
-        await tags.add(tag)
-    except Conflict as conflict:
-        holder = await tags.get(tag.id)
-        if holder.version == tag.version:
-            return
-        if not await _came_to_nothing(holder, database):
-            message = f"The dataset {dataset!r} has a tag {name!r} already."
-            raise Invalid(message, step="Choose another tag, or remove that one first.") from conflict
-        await tags.replace(holder.successor(version=tag.version, task=tag.task), was=holder)
-
-
-async def _came_to_nothing(tag: Tag, database: Database) -> bool:
-    """Tell whether a tag was reserved by a task that ended without its version."""
-    if tag.task is None or await database.documents(Version).get_many([tag.version]):
-        return False
-    return (await database.documents(Task).get(tag.task)).is_final
 
 
 async def _add_classes(project: Id, entries: Sequence[ClassEntry], lists: Documents[ClassList]) -> None:

@@ -2,17 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
-from schemas.errors import Invalid, Unavailable
+from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.outcomes import Outcome, Pause
 from schemas.tasks import Task, TaskState
 from storage.announcing import Announcer
@@ -24,7 +21,6 @@ from workers.settings import WorkerSettings
 from workers.work import Stopping, Work
 
 Handler = Callable[[Work[Any]], Awaitable[Outcome | Pause]]
-R = TypeVar("R")
 INSIST_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -52,22 +48,31 @@ class Runner:
         self._announcer = announcer
         self._now = clock
         self._settings = settings
+        self._jobs: dict[Work[Any], asyncio.Task[Any]] = {}
+        self._is_stopping = False
 
     async def claim(self, identity: str) -> Task | None:
         """Return the task as claimed by this worker, or None if there is nothing to run. Raises Unavailable."""
         return await claim(identity, tasks=self._tasks, by=self._name, now=self._now)
 
     async def run(self, task: Task) -> None:
-        """Run a claimed task to its end; cancelled, hand it over to another worker."""
+        """Run a claimed task to its end; after ``stop``, hand it over. Cancelled, leave it to the sweep."""
         owned = Ownership(task, self._tasks)
+        scratch = self._settings.scratch / f"attempt-{task.id}-{task.epoch}"
+        work = Work(task, task.parameters, scratch=scratch, now=self._now)
         with structlog.contextvars.bound_contextvars(task=task.id, type=task.parameters.type, epoch=task.epoch):
-            async with _scratch(self._settings.scratch) as folder:
-                work = Work(task, task.parameters, scratch=folder, now=self._now)
-                try:
-                    result = await self._attend(work, owned)
-                    await self._insist(lambda: self._conclude(owned, work, result))
-                except Lost:
-                    log.warning("task was lost to another worker")
+            try:
+                await self._conclude(owned, self._settled(work, owned, await self._attend(work, owned)))
+            except Lost:
+                log.warning("task was lost to another worker")
+            finally:
+                await asyncio.to_thread(rmtree, scratch, ignore_errors=True)
+
+    def stop(self) -> None:
+        """Stop every handler, also of tasks that are yet to be run: another worker will start them anew."""
+        self._is_stopping = True
+        for work, job in self._jobs.items():
+            _stop(work, job, Stopping.HANDED_OVER)
 
     async def finish(self, owned: Ownership) -> None:
         """Keep the records of a decided task and end it. Raises Unavailable, and Lost."""
@@ -78,20 +83,28 @@ class Runner:
         await self._end(owned, outcome)
 
     async def _attend(self, work: Work[Any], owned: Ownership) -> Outcome | Pause | Exception | None:
-        job = asyncio.ensure_future(self._handlers[work.task.parameters.type](work))
+        job = self._jobs[work] = asyncio.create_task(self._handle(work))
         beats = asyncio.create_task(self._beat(work, owned, job))
+        if self._is_stopping:
+            _stop(work, job, Stopping.HANDED_OVER)
         try:
             await asyncio.wait({job})
-        except asyncio.CancelledError:
-            _stop(work, job, Stopping.HANDED_OVER)
-            await asyncio.wait({job})
         finally:
+            del self._jobs[work]
+            job.cancel()
             beats.cancel()
         if work.stopping is Stopping.LOST:
             raise Lost(work.task.id)
         return _result_of(job)
 
-    async def _beat(self, work: Work[Any], owned: Ownership, job: asyncio.Future[Any]) -> None:
+    async def _handle(self, work: Work[Any]) -> Outcome | Pause:
+        try:
+            await asyncio.to_thread(work.scratch.mkdir, mode=0o700)
+        except OSError as error:
+            raise Unavailable(f"No folder can be made for the work: {error.strerror}.") from error
+        return await self._handlers[work.task.parameters.type](work)
+
+    async def _beat(self, work: Work[Any], owned: Ownership, job: asyncio.Task[Any]) -> None:
         await self._tell(owned)
         beaten_at = time.monotonic()
         while True:
@@ -107,41 +120,60 @@ class Runner:
             except Lost:
                 _stop(work, job, Stopping.LOST)
                 return
+            except Exception:
+                log.exception("beat failed")
+                continue
             beaten_at = time.monotonic()
-            await self._tell(owned)
             if task.cancel_requested and work.stopping is None:
                 _stop(work, job, Stopping.CANCELLED)
+            if task.facts:
+                await self._tell(owned)
 
-    async def _conclude(self, owned: Ownership, work: Work[Any], result: Outcome | Pause | Exception | None) -> None:
-        if owned.task.state is not TaskState.RUNNING:  # concluded before, all but the telling
-            await self._announce(owned.task)
-            return
-        match self._settled(work, owned, result):
+    def _settled(
+        self, work: Work[Any], owned: Ownership, result: Outcome | Pause | Exception | None
+    ) -> Outcome | Pause | datetime | None:
+        """Return what becomes of a task: its outcome, a pause, when to try again, or None to hand it over."""
+        if isinstance(result, Outcome | Pause):
+            return result
+        if work.stopping is None:
+            error = result or RuntimeError("the handler ended without an outcome, and nobody had stopped it")
+            return verdict(owned.task, error, at=self._now())
+        if result is not None:
+            log.warning("a handler broke while it was stopped", exc_info=result)
+        return Outcome(cancelled=True) if work.stopping is Stopping.CANCELLED else None
+
+    async def _conclude(self, owned: Ownership, settled: Outcome | Pause | datetime | None) -> None:
+        while True:
+            try:
+                await self._settle(owned, settled)
+            except Unavailable as error:
+                log.warning("the end of a task waits for the store", error=error.detail)
+                await asyncio.sleep(INSIST_SECONDS)
+            else:
+                break
+        task = owned.task
+        if task.state is TaskState.QUEUED and task.not_before is None:
+            await self._beside(self._bus.ring(task.doorbell()))
+        await self._beside(self._announcer.announce(task))
+
+    async def _settle(self, owned: Ownership, settled: Outcome | Pause | datetime | None) -> None:
+        match settled:
             case Outcome() as outcome:
                 await self._decide(owned, outcome)
             case Pause() as pause:
                 await owned.write(lambda task: task.paused(pause, at=self._now()))
             case not_before:
-                tried = work.stopping is not Stopping.HANDED_OVER
+                tried = not_before is not None
                 await owned.write(lambda task: task.put_back(at=self._now(), not_before=not_before, tried=tried))
-                await self._ring(owned.task)
-        await self._announce(owned.task)
-
-    def _settled(
-        self, work: Work[Any], owned: Ownership, result: Outcome | Pause | Exception | None
-    ) -> Outcome | Pause | datetime:
-        if isinstance(result, Exception):
-            return verdict(owned.task, result, at=self._now())
-        if result is None:  # stopped, and the handler had nothing to say
-            return Outcome(cancelled=True) if work.stopping is Stopping.CANCELLED else self._now()
-        return result
 
     async def _decide(self, owned: Ownership, outcome: Outcome) -> None:
         try:
             await reserve(owned.task, outcome, self._database)
-        except Invalid as error:
+        except (Invalid, NotFound) as error:
             refused = verdict(owned.task, error, at=self._now())
-            outcome = refused if isinstance(refused, Outcome) else outcome
+            if isinstance(refused, Outcome):
+                kept = {name: getattr(outcome, name) for name in ("report", "log", "warnings")}
+                outcome = refused.model_copy(update=kept)
         if outcome.records:
             await owned.write(lambda task: task.decided(outcome, at=self._now()))
         await self._end(owned, outcome)
@@ -152,38 +184,28 @@ class Runner:
         log.info("task ended", state=owned.task.state, problem=outcome.problem and outcome.problem.detail)
 
     async def _tell(self, owned: Ownership) -> None:
-        try:
+        async def tell() -> None:
             owned.logged(await self._announcer.tell(owned.task))
-        except Unavailable as error:
-            log.warning("facts are left to the sweep", error=error.detail)
 
-    async def _announce(self, task: Task) -> None:
+        await self._beside(tell())
+
+    async def _beside(self, telling: Awaitable[object]) -> None:
+        """Do what the sweep does anyway, only sooner: a bus that is away or hangs neither ends nor delays the work."""
         try:
-            await self._announcer.announce(task)
-        except Unavailable as error:
-            log.warning("facts are left to the sweep", error=error.detail)
-
-    async def _ring(self, task: Task) -> None:
-        try:
-            await self._bus.ring(task.doorbell())
-        except Unavailable as error:
-            log.warning("ring is left to the sweep", error=error.detail)
-
-    async def _insist(self, step: Callable[[], Awaitable[R]]) -> R:
-        while True:
-            try:
-                return await step()
-            except Unavailable as error:
-                log.warning("the end of a task waits for the store", error=error.detail)
-                await asyncio.sleep(INSIST_SECONDS)
+            async with asyncio.timeout(self._settings.tell_seconds):
+                await telling
+        except (Unavailable, TimeoutError) as error:
+            log.warning("telling is left to the sweep", error=str(error) or "it took too long")
+        except Exception:
+            log.exception("telling failed")
 
 
-def _stop(work: Work[Any], job: asyncio.Future[Any], why: Stopping) -> None:
+def _stop(work: Work[Any], job: asyncio.Task[Any], why: Stopping) -> None:
     work.stopping = why
     job.cancel()
 
 
-def _result_of(job: asyncio.Future[Any]) -> Outcome | Pause | Exception | None:
+def _result_of(job: asyncio.Task[Any]) -> Outcome | Pause | Exception | None:
     if job.cancelled():
         return None
     error = job.exception()
@@ -193,12 +215,3 @@ def _result_of(job: asyncio.Future[Any]) -> Outcome | Pause | Exception | None:
     if isinstance(error, Exception):
         return error
     raise error
-
-
-@asynccontextmanager
-async def _scratch(parent: Path) -> AsyncIterator[Path]:
-    folder = Path(await asyncio.to_thread(mkdtemp, prefix="attempt-", dir=parent))
-    try:
-        yield folder
-    finally:
-        await asyncio.to_thread(rmtree, folder, ignore_errors=True)

@@ -21,6 +21,10 @@ class WorkerSettings(BaseSettings):
     """How often changed progress is kept and announced, at most."""
     orphan_seconds: PositiveFloat = 30.0
     """For how long a running task must be seen without a beat before it is taken."""
+    tell_seconds: PositiveFloat = 5.0
+    """How long telling the world of a task may take before that is left to the sweep."""
+    grace_seconds: PositiveFloat = 8.0
+    """How long a worker that is to end gives its tasks to stop and be handed over."""
     sweep_seconds: PositiveFloat = 2.0
     """How often the sweep looks."""
     idle_seconds: PositiveFloat = 10.0

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from schemas.errors import Conflict, Unavailable
-from schemas.outcomes import Outcome
+from schemas.schema import Id
 from schemas.tasks import EPOCHS_OUTLIVED, Task, TaskState
 from storage.announcing import Announcer
 from storage.ports import Bus, Clock, Documents, Query, Scalar
@@ -19,6 +19,9 @@ from workers.settings import WorkerSettings
 
 FIRST_RING_SECONDS = 5.0
 LONGEST_RING_SECONDS = 600.0
+LOOK_SECONDS = 30.0
+# Whoever owns a running task tells of it.
+UNOWNED = tuple(state for state in TaskState if state is not TaskState.RUNNING)
 
 Monotonic = Callable[[], float]
 IsOver = Callable[[Task], Awaitable[bool]]
@@ -26,10 +29,18 @@ log = structlog.get_logger(__name__)
 
 
 class Seen(NamedTuple):
-    """When something was first seen as it is now, and (for a ring) how long until it is done."""
+    """How a task was seen at the last look, and for how long it had been so by then."""
 
     mark: object
-    since: float
+    seconds: float
+    looked_at: float
+
+
+class Ring(NamedTuple):
+    """When a queued task was rung for (at first: seen), and how long until it is rung for again."""
+
+    epoch: int
+    rung_at: float
     patience: float
 
 
@@ -57,7 +68,8 @@ class Sweep:
         self._settings = settings
         self._is_over = is_over
         self._monotonic = monotonic
-        self._seen: dict[tuple[str, str], Seen] = {}
+        self._seen: dict[Id, Seen] = {}
+        self._rings: dict[Id, Ring] = {}
 
     async def run(self) -> None:
         """Sweep until cancelled; an outage delays, and restarts nothing."""
@@ -73,70 +85,97 @@ class Sweep:
     async def sweep(self) -> None:
         """Look once at all tasks that are not done. Raises Unavailable."""
         met = {
-            *[await self._queued(task) async for task in self._all(state=TaskState.QUEUED)],
-            *[await self._running(task) async for task in self._all(state=TaskState.RUNNING)],
-            *[await self._waiting(task) async for task in self._all(state=TaskState.WAITING)],
-            *[await self._unannounced(task) async for task in self._all(unannounced=True)],
+            *await self._each(self._running, state=TaskState.RUNNING),
+            *await self._each(self._waiting, state=TaskState.WAITING),
+            *await self._each(self._unannounced, unannounced=True, state=UNOWNED),
+            # Last: it rings for what the others have put into the queue.
+            *await self._each(self._queued, state=TaskState.QUEUED),
         }
-        self._seen = {key: seen for key, seen in self._seen.items() if key in met}
+        self._seen = {task: seen for task, seen in self._seen.items() if task in met}
+        self._rings = {task: ring for task, ring in self._rings.items() if task in met}
 
     async def take_all(self) -> None:
-        """Take every running task at once: for the only process that there can be. Raises Unavailable."""
-        async for task in self._all(state=TaskState.RUNNING):
-            await self._take(task)
+        """Take every running task, and ring at once for every queued one: for the only process that there can be.
 
-    async def _queued(self, task: Task) -> tuple[str, str]:
-        key = ("ring", task.id)
+        Raises Unavailable.
+        """
+        await self._each(self._take, state=TaskState.RUNNING)
+        async for task in self._all(state=TaskState.QUEUED):
+            self._ring_soon(task)
+
+    async def _each(self, look: Callable[[Task], Awaitable[None]], **equal: Scalar | Sequence[Scalar]) -> set[Id]:
+        """Look at each task that is meant, and return their ids; what goes wrong with one is not the others' affair."""
+        met = set()
+        is_away = False
+        async for task in self._all(**equal):
+            met.add(task.id)
+            if is_away:
+                continue
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await look(task)
+            except (Unavailable, TimeoutError) as error:
+                is_away = True
+                log.warning("tasks are left to the next sweep", error=str(error) or "it took too long")
+            except Exception:
+                log.exception("a task could not be looked after", task=task.id)
+        return met
+
+    async def _queued(self, task: Task) -> None:
         if task.not_before is not None and task.not_before > self._now():
-            return key
-        seen = self._seen.setdefault(key, Seen(task.epoch, self._monotonic(), FIRST_RING_SECONDS))
-        due = task.not_before is not None and seen.mark != ("woken", task.epoch)
-        if due or self._monotonic() - seen.since >= seen.patience:
-            patience = FIRST_RING_SECONDS if due else min(seen.patience * 2, LONGEST_RING_SECONDS)
-            self._seen[key] = Seen(("woken", task.epoch), self._monotonic(), patience)
+            return
+        at = self._monotonic()
+        ring = self._rings.get(task.id)
+        if ring is None or ring.epoch != task.epoch:
+            # Nobody rings for a task when its time has come.
+            ring = Ring(task.epoch, at, FIRST_RING_SECONDS if task.not_before is None else 0.0)
+        if at - ring.rung_at >= ring.patience:
             await self._bus.ring(task.doorbell())
-        return key
+            patience = max(FIRST_RING_SECONDS, min(ring.patience * 2, LONGEST_RING_SECONDS))
+            ring = Ring(task.epoch, at, patience)
+        self._rings[task.id] = ring
 
-    async def _running(self, task: Task) -> tuple[str, str]:
-        key, mark = ("beat", task.id), (task.epoch, task.beat, task.outcome is None)
-        if self._unchanged_for(key, mark) >= self._settings.orphan_seconds:
+    async def _running(self, task: Task) -> None:
+        mark = (task.epoch, task.beat, task.outcome is None)
+        if self._unchanged_seconds(task, mark) >= self._settings.orphan_seconds:
+            del self._seen[task.id]  # should it not be possible to take it, it is tried again only after a while
             await self._take(task)
-        return key
 
-    async def _waiting(self, task: Task) -> tuple[str, str]:
+    async def _waiting(self, task: Task) -> None:
         is_over = self._is_over.get(task.parameters.type)
         due = task.not_before is not None and task.not_before <= self._now()
         if due or (is_over is not None and await is_over(task)):
             await self._replace(task, task.woken(at=self._now()))
-        return ("wait", task.id)
 
-    async def _unannounced(self, task: Task) -> tuple[str, str]:
-        key = ("facts", task.id)
+    async def _unannounced(self, task: Task) -> None:
         # Whoever made the facts is telling of them right now, unless they stay.
-        if self._unchanged_for(key, task.generation) >= self._settings.sweep_seconds:
+        if self._unchanged_seconds(task, task.generation) >= self._settings.sweep_seconds:
             await self._announcer.announce(task)
-        return key
 
-    def _unchanged_for(self, key: tuple[str, str], mark: object) -> float:
-        seen = self._seen.get(key)
-        if seen is None or seen.mark != mark:
-            seen = self._seen[key] = Seen(mark, self._monotonic(), 0.0)
-        return self._monotonic() - seen.since
+    def _unchanged_seconds(self, task: Task, mark: object) -> float:
+        """Return for how long a task was seen as it is.
+
+        A long time between two looks counts for little: if the store was away, the owner could not write either.
+        """
+        at, seen = self._monotonic(), self._seen.get(task.id)
+        seconds = 0.0
+        if seen is not None and seen.mark == mark:
+            seconds = seen.seconds + min(at - seen.looked_at, self._settings.orphan_seconds / 3)
+        self._seen[task.id] = Seen(mark, seconds, at)
+        return seconds
 
     async def _take(self, task: Task) -> None:
         log.warning("a worker vanished", task=task.id, owner=task.owner, epoch=task.epoch)
-        try:
-            if task.outcome is not None:
+        if task.outcome is not None:
+            try:
                 await self._runner.finish(Ownership(task, self._tasks))
-            elif task.cancel_requested:
-                await self._replace(task, task.ended(Outcome(cancelled=True), at=self._now()))
-            elif task.outlived + 1 >= EPOCHS_OUTLIVED:
-                counted = task.model_copy(update={"outlived": task.outlived + 1})
-                await self._replace(task, counted.ended(outlived(counted), at=self._now()))
-            else:
-                await self._replace(task, task.orphaned(at=self._now()))
-        except Lost:
-            log.info("the worker was not gone", task=task.id)
+            except Lost:
+                log.info("another was faster", task=task.id)
+        elif task.cancel_requested or task.outlived + 1 < EPOCHS_OUTLIVED:
+            await self._replace(task, task.orphaned(at=self._now()))
+        else:
+            counted = task.model_copy(update={"outlived": task.outlived + 1})
+            await self._replace(task, counted.ended(outlived(counted), at=self._now()))
 
     async def _replace(self, task: Task, successor: Task) -> None:
         try:
@@ -144,10 +183,12 @@ class Sweep:
         except Conflict:
             return  # it lives, or another sweep was faster
         if successor.state is TaskState.QUEUED:
-            await self._bus.ring(successor.doorbell())
-        await self._announcer.announce(successor)
+            self._ring_soon(successor)
 
-    async def _all(self, **equal: Scalar) -> AsyncIterator[Task]:
+    def _ring_soon(self, task: Task) -> None:
+        self._rings[task.id] = Ring(task.epoch, self._monotonic(), 0.0)
+
+    async def _all(self, **equal: Scalar | Sequence[Scalar]) -> AsyncIterator[Task]:
         cursor = None
         while True:
             page = await self._tasks.list(Query(equal=equal), order="created_at", limit=500, cursor=cursor)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from schemas.outcomes import Outcome
-from schemas.parameters import FilterParameters, MergeParameters, SampleParameters, Source, Strategy
+from schemas.parameters import FilterParameters, MergeParameters, SampleParameters, Strategy
+from schemas.refs import Source
 from storage.datasets.library import Library
 from storage.datasets.statistics import statistics_of
 from tests.bench import limits

@@ -36,7 +36,8 @@ async def photographs(folder: Path, size: Size) -> None:
         left, top = int(random.integers(picture.shape[1] - side)), int(random.integers(picture.shape[0] - down))
         image = Image.fromarray(picture[top : top + down, left : left + side]).resize(PHOTOGRAPH)
         grain = random.integers(-6, 7, (*PHOTOGRAPH[::-1], 3), dtype=np.int16)
-        return np.clip(np.asarray(image, np.int16) + grain, 0, 255).astype(np.uint8)
+        shaded: Pixels = np.clip(np.asarray(image, np.int16) + grain, 0, 255).astype(np.uint8)
+        return shaded
 
     await asyncio.to_thread(_voc, folder, size.photographs, PHOTOGRAPH, crop)
 
@@ -74,7 +75,9 @@ def _coco(folder: Path, count: int) -> None:
     for name in names:
         (first / "images" / name).write_bytes(_jpeg(_noise(random, SMALL)))
     again.mkdir()
-    (again / "images").symlink_to("../first/images")
+    (again / "images").mkdir()
+    for name in names:
+        (again / "images" / name).hardlink_to(first / "images" / name)
     for part in (first, again):
         (part / "annotations").mkdir()
         document = _coco_document(names, random)

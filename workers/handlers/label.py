@@ -23,6 +23,7 @@ from storage.datasets.selections import all_rows
 from storage.ports import Blobs, Database
 from workers.drafts import version_draft
 from workers.labeling.jobs import answered, is_over, job_id, open_job
+from workers.records import reserve_tag
 from workers.work import Work
 
 COLLECT = "collect"
@@ -44,6 +45,8 @@ async def label(work: Work[LabelParameters], *, library: Library, database: Data
     source = await library.version(work.task.version_of("/source"))
     content = await library.content(source.digest)
     if work.task.step != COLLECT:
+        if work.parameters.tag is not None:  # taken only at the end, it would refuse what people did for days
+            await reserve_tag(work.task, work.parameters.dataset, work.parameters.tag, database)
         await open_job(work, content, library=library, database=database)
         return _pause(work, EventType.LABELING_REQUESTED)
     if not await is_over(work.task, database):
@@ -122,9 +125,10 @@ async def _content(work: Work[LabelParameters], source: Content, labels: Labels,
 
 
 async def _report(labels: Labels, summary: dict[str, JsonValue], *, blobs: Blobs) -> BlobRef:
-    findings = [
-        Finding(subject=asset, detail="was skipped by its annotator", kind="skipped") for asset in labels.skipped
-    ]
-    findings += [Finding(subject=asset, detail="was never answered", kind="unanswered") for asset in labels.unanswered]
-    report = Report(summary=summary, findings=tuple(findings))
-    return await blobs.put(report.model_dump_json().encode(), media_type="application/json")
+    return await blobs.put(await asyncio.to_thread(_told, labels, summary), media_type="application/json")
+
+
+def _told(labels: Labels, summary: dict[str, JsonValue]) -> bytes:
+    skipped = [Finding(subject=asset, detail="was skipped by its annotator", kind="skipped") for asset in labels.skipped]
+    open_ = [Finding(subject=asset, detail="was never answered", kind="unanswered") for asset in labels.unanswered]
+    return Report(summary=summary, findings=(*skipped, *open_)).model_dump_json().encode()

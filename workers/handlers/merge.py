@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from schemas.blobs import BlobRef
 from schemas.errors import Fault, Invalid
 from schemas.outcomes import Outcome
 from schemas.parameters import FuseParameters, MergeParameters
-from schemas.problems import Problem
+from schemas.problems import FAULTS_SHOWN, Problem
 from schemas.reports import Finding, Report
 from storage.datasets.library import Library
 from storage.datasets.merge import MergeConflict, Merged, MergeSource, merged
@@ -58,13 +57,16 @@ async def joined_sources(
 
 async def conflicting(joined: Merged, *, blobs: Blobs) -> Outcome:
     """Return the outcome of a merge that must stop: the first conflicts in the problem, all of them in the report."""
-    faults = [Fault(_told(conflict), conflict.asset) for conflict in joined.conflicts]
+    faults = [Fault(_told(conflict), conflict.asset) for conflict in joined.conflicts[:FAULTS_SHOWN]]
     error = Invalid(
         f"{len(joined.conflicts)} conflicts: assets that two sources have, under the strategy stop.",
         step="Merge with the strategy host or guest, or exclude one side's assets; the report lists every conflict.",
         faults=faults,
     )
-    return Outcome(problem=Problem.of(error, status=409), report=await _report(joined.conflicts, blobs=blobs))
+    report = await asyncio.to_thread(_report, joined.conflicts)
+    return Outcome(
+        problem=Problem.of(error, status=409), report=await blobs.put(report, media_type="application/json")
+    )
 
 
 def dropped_predictions(joined: Merged) -> list[str]:
@@ -75,10 +77,9 @@ def dropped_predictions(joined: Merged) -> list[str]:
     ]
 
 
-async def _report(conflicts: Sequence[MergeConflict], *, blobs: Blobs) -> BlobRef:
+def _report(conflicts: Sequence[MergeConflict]) -> bytes:
     findings = [Finding(subject=conflict.asset, detail=_told(conflict), kind=conflict.what) for conflict in conflicts]
-    report = Report(summary={"conflicts": len(conflicts)}, findings=tuple(findings))
-    return await blobs.put(report.model_dump_json().encode(), media_type="application/json")
+    return Report(summary={"conflicts": len(conflicts)}, findings=tuple(findings)).model_dump_json().encode()
 
 
 def _told(conflict: MergeConflict) -> str:

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from tiny_detector.contract import Environment, presumed_monitor_file, read_config, read_environment, read_index
-from tiny_detector.errors import ConfigError, DatasetError, ExecutorError
+from tiny_detector.contract import Environment, presumed_monitor_file, read_config, read_environment
+from tiny_detector.errors import ConfigError, ExecutorError
 from tiny_detector.monitor import Monitor
 
 OUT_OF_MEMORY = 300103

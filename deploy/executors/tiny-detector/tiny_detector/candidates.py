@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tiny_detector import mine
-from tiny_detector.contract import Environment, read_index
+from tiny_detector.contract import Environment, model_files, read_index
 from tiny_detector.errors import DatasetError
 from tiny_detector.infer import View, views
 from tiny_detector.model import Model, load_first
@@ -23,7 +23,7 @@ def examine(environment: Environment, config: Mapping[str, Any], monitor: Monito
     images = [line[0] for line in read_index(environment.candidate_index)]
     if not images:
         raise DatasetError(f"{environment.candidate_index} names no image")
-    model = load_first(config.get("model_params_path") or [])
+    model = load_first(model_files(config, "model_params_path"))
     blind = mining.mining_algorithm == "random" and not environment.run_infer
     seen = [] if blind else views(images, model, detection, monitor.part(0, 0.98))
     print(f"{len(images)} candidates examined", flush=True)

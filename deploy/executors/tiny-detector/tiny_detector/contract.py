@@ -23,9 +23,9 @@ class Environment:
     run_training: bool
     run_mining: bool
     run_infer: bool
-    training_index: Path
-    validation_index: Path
-    candidate_index: Path
+    training_index: Path | None
+    validation_index: Path | None
+    candidate_index: Path | None
     config_file: Path
     models_dir: Path
     training_result: Path
@@ -56,9 +56,9 @@ def read_environment() -> Environment:
         run_training=bool(values.get("run_training")),
         run_mining=bool(values.get("run_mining")),
         run_infer=bool(values.get("run_infer")),
-        training_index=Path(given.get("training_index_file") or ""),
-        validation_index=Path(given.get("val_index_file") or ""),
-        candidate_index=Path(given.get("candidate_index_file") or ""),
+        training_index=_optional(given.get("training_index_file")),
+        validation_index=_optional(given.get("val_index_file")),
+        candidate_index=_optional(given.get("candidate_index_file")),
         config_file=Path(os.environ.get("DEFAULT_CONFIG_FILE_PATH") or given.get("config_file") or "/in/config.yaml"),
         models_dir=models,
         training_result=Path(made.get("training_result_file") or models / "result.yaml"),
@@ -88,8 +88,18 @@ def class_names(config: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
-def read_index(path: Path) -> list[list[str]]:
+def model_files(config: Mapping[str, Any], key: str) -> list[str]:
+    """Return the paths below a key, of which there may be none; raise ConfigError."""
+    paths = config.get(key) or []
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise ConfigError(f"config.yaml: {key} must be a list of paths")
+    return paths
+
+
+def read_index(path: Path | None) -> list[list[str]]:
     """Return the columns of each line of an index file that is not blank; raise DatasetError if it cannot be read."""
+    if path is None:
+        raise DatasetError("env.yaml names no index file for what is to run")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -105,6 +115,10 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold keys and values")
     return values
+
+
+def _optional(path: str | None) -> Path | None:
+    return Path(path) if path else None
 
 
 def _section(values: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tiny_detector.settings import DetectionSettings
 from tiny_detector.windows import Pyramid
 
 WINDOWS = 300  # candidates that go into suppression
+LEAST_SIDE = 0.5  # pixels that a box must keep inside the image
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def detect(windows: Pyramid, model: Model, settings: DetectionSettings) -> Found
     likely = likely[np.argsort(-objectness[likely], kind="stable")[:WINDOWS]]
     moves = features[likely] @ model.refiner[:-1] + model.refiner[-1]
     boxes = clipped(refined(windows.boxes[likely], moves), width=windows.width, height=windows.height)
+    real = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) > LEAST_SIDE
+    likely, boxes = likely[real], boxes[real]
     kept = kept_by_suppression(boxes, objectness[likely], iou=settings.nms_iou, most=settings.max_boxes)
     return Found(boxes[kept], probabilities[likely[kept]], features[likely[kept]])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -35,11 +37,14 @@ def _histograms(pixels: Floats) -> Floats:
     turn = np.arctan2(down, across) * np.float32(DIRECTIONS / np.pi) + np.float32(DIRECTIONS)
     lower = turn.astype(np.int32)
     share = turn - lower
-    cell = np.add.outer(np.arange(rows * half) // half * columns, np.arange(columns * half) // half) * DIRECTIONS
+    # One empty half cell around all of them, where the outermost cells find their missing neighbours.
+    shape = rows + 2, columns + 2, DIRECTIONS
+    row, column = (np.arange(count * half) // half + 1 for count in (rows, columns))
+    cell = np.add.outer(row * shape[1], column) * DIRECTIONS
     index = np.concatenate([cell + lower % DIRECTIONS, cell + (lower + 1) % DIRECTIONS], axis=None)
     upper = strength * share
-    sums = np.bincount(index, np.concatenate([strength - upper, upper], axis=None), rows * columns * DIRECTIONS)
-    halves = sums.astype(np.float32).reshape(rows, columns, DIRECTIONS)
+    sums = np.bincount(index, np.concatenate([strength - upper, upper], axis=None), math.prod(shape))
+    halves = sums.astype(np.float32).reshape(shape)
     return _gathered(_gathered(halves).swapaxes(0, 1)).swapaxes(0, 1)
 
 
@@ -48,9 +53,8 @@ def _gathered(halves: Floats) -> Floats:
 
     So what lies near a border counts for both sides, and moving an object by a pixel changes little.
     """
-    padded = np.pad(halves, [(1, 1), (0, 0), (0, 0)])
     inner, outer = np.float32(0.75), np.float32(0.25)
-    return inner * (padded[1:-2:2] + padded[2:-1:2]) + outer * (padded[:-3:2] + padded[3::2])
+    return inner * (halves[1:-2:2] + halves[2:-1:2]) + outer * (halves[:-3:2] + halves[3::2])
 
 
 def _gradients(pixels: Floats, height: int, width: int) -> tuple[Floats, Floats]:

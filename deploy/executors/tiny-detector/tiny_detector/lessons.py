@@ -10,6 +10,7 @@ import numpy as np
 from tiny_detector import samples
 from tiny_detector.annotations import Truth
 from tiny_detector.detect import class_probabilities
+from tiny_detector.errors import DatasetError
 from tiny_detector.features import Floats
 from tiny_detector.logistic import fit_classes, fit_offsets
 from tiny_detector.model import Model
@@ -20,7 +21,7 @@ from tiny_detector.settings import TrainingSettings
 
 # Of 1.3 kB a row: what keeps training on thousands of images below a gigabyte.
 MOST_POSITIVES, MOST_NEGATIVES, MOST_PER_BOX = 100_000, 100_000, 16
-OFFSET_PENALTY = 10.0
+OFFSET_PENALTY = 10.0  # of the ridge regression
 
 
 class Lessons:
@@ -33,7 +34,7 @@ class Lessons:
         self._quota = max(1, min(settings.negatives_per_image, affordable))
 
     def begin(self, progress: Progress) -> None:
-        """Take all positives and random background; raise ImageError."""
+        """Take all positives and random background; raise ImageError, or DatasetError if no positive is in reach."""
         rng = np.random.default_rng(self._settings.seed)
         boxes = sum(len(truth.classes) for truth in self._truths)
         per_box = max(1, min(MOST_PER_BOX, MOST_POSITIVES // max(1, boxes)))
@@ -44,6 +45,8 @@ class Lessons:
             candidates = samples.background(windows, truth)
             self._take(index, windows.features(), samples.drawn(candidates, count=self._quota, rng=rng))
             progress((index + 1) / len(self._truths))
+        if not any(len(found.classes) for found in self._positives):
+            raise DatasetError("no box lies where a window can be: raise image_size, or look at the annotations")
 
     def add_mistakes(self, model: Model, progress: Progress) -> int:
         """Take the background that the model takes for objects, and return how many windows that are."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 RUNNING, DONE, FAILED = 2, 3, 4
@@ -14,6 +15,8 @@ Progress = Callable[[float], None]
 
 
 class Monitor:
+    """The record of one task; every write replaces the file at once."""
+
     def __init__(self, path: Path, *, task_id: str) -> None:
         self._path, self._task_id, self._share = path, task_id, 0.0
         self._due_at = 0.0
@@ -34,7 +37,9 @@ class Monitor:
         self._write(f"{DONE}")
 
     def failed(self, code: int, message: str) -> None:
-        self._write(f"{FAILED}\t{code}", message)
+        # The exit status and the error stream tell it as well, even where /out cannot be written.
+        with suppress(OSError):
+            self._write(f"{FAILED}\t{code}", message)
 
     def _write(self, state: str, *messages: str) -> None:
         record = f"{self._task_id}\t{time.time():.6f}\t{self._share:.6f}\t{state}"

@@ -12,7 +12,7 @@ from tiny_detector.boxes import offsets, overlaps, squares
 from tiny_detector.features import Floats
 from tiny_detector.windows import Pyramid
 
-BEST_WINDOW_IOU = 0.4  # a box's best window counts as on it from here
+BEST_WINDOW_IOU = 0.3  # a box's best window counts as on it from here
 BACKGROUND_IOU = 0.35
 CERTAIN = 0.95  # background that is recognised this surely teaches nothing
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -27,7 +27,8 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         _known("export_format", self.export_format, FORMATS)
-        _within("image_size", self.image_size, 32, 4096)
+        _within("seed", self.seed, 0, 2**63)
+        _within("image_size", self.image_size, 32, 1024)
         _within("max_scales", self.max_scales, 1, 32)
         _within("positive_iou", self.positive_iou, 0.4, 1)
         _within("negatives_per_image", self.negatives_per_image, 1, 10_000)
@@ -62,6 +63,7 @@ class MiningSettings:
 
     def __post_init__(self) -> None:
         _known("mining_algorithm", self.mining_algorithm, ALGORITHMS)
+        _within("seed", self.seed, 0, 2**63)
         _within("shortlist", self.shortlist, 1, 2000)
         _within("duplicate_bits", self.duplicate_bits, 0, 256)
 
@@ -87,9 +89,9 @@ def _converted(name: str, value: object, kind: type) -> object:
         raise ConfigError(f"config.yaml: {name} must be of type {kind.__name__}, not {value!r}") from error
 
 
-def _known(name: str, value: str, choices: object) -> None:
-    if value not in tuple(choices):  # type: ignore[call-overload]
-        raise ConfigError(f"config.yaml: {name} is {value!r}; known: {', '.join(choices)}")  # type: ignore[call-overload]
+def _known(name: str, value: str, choices: Collection[str]) -> None:
+    if value not in choices:
+        raise ConfigError(f"config.yaml: {name} is {value!r}; known: {', '.join(choices)}")
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

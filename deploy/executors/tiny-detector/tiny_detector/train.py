@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tiny_detector.annotations import Truth, read_truth
 from tiny_detector.average_precision import mean_average_precision
-from tiny_detector.contract import Environment, class_names, read_index
+from tiny_detector.contract import Environment, class_names, model_files, read_index
 from tiny_detector.detect import detect
 from tiny_detector.errors import DatasetError
 from tiny_detector.features import Floats
@@ -41,8 +41,10 @@ def train(environment: Environment, config: Mapping[str, Any], monitor: Monitor)
     settings, detection = chosen(TrainingSettings, config), chosen(DetectionSettings, config)
     names = class_names(config)
     training = _examples(read_index(environment.training_index), names, settings)
-    validation = _examples(read_index(environment.validation_index), names, settings)
-    model = _warmed(_untrained(training, names, settings), config.get("pretrained_model_params") or [])
+    validation = _examples(
+        read_index(environment.validation_index) if environment.validation_index else [], names, settings
+    )
+    model = _warmed(_untrained(training, names, settings), model_files(config, "pretrained_model_params"))
     print(f"training on {len(training.paths)} images, windows for objects of {_listed(model.sides)} px", flush=True)
 
     lessons = Lessons(training.pyramids(model, settings), training.truths, settings)
@@ -101,7 +103,7 @@ def _warmed(model: Model, pretrained: list[str]) -> Model:
     columns = {name: known.classifier[:, index] for index, name in enumerate((*known.class_names, None))}
     fresh: Floats = np.zeros(FEATURES + 1, np.float32)
     classifier = np.stack([columns.get(name, fresh) for name in (*model.class_names, None)], axis=1)
-    return Model(**{**vars(model), "classifier": classifier})
+    return replace(model, classifier=classifier)
 
 
 def _score(
