@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,13 +17,12 @@ from schemas.pages import Page
 from schemas.parameters import Parameters
 from schemas.problems import Problem
 from schemas.schema import Schema, new_id
-from schemas.tasks import Task
+from schemas.tasks import Task, TaskState
 
 S = TypeVar("S", bound=Schema)
 FIRST_LOOK_SECONDS: Final = 0.02
 LONGEST_LOOK_SECONDS: Final = 0.5
 AGAIN_SECONDS: Final = 0.1
-OK_BELOW: Final = 400
 
 
 class Refused(YmirError):
@@ -61,8 +61,7 @@ class Client:
     async def put(self, kind: type[S], path: str, body: Schema | Mapping[str, Any] | Path) -> S:
         """Put a body, or stream a file; return the answer. Raises Refused."""
         if isinstance(body, Path):
-            with body.open("rb") as file:
-                return await self._call(kind, "PUT", path, data=file)
+            return await self._call(kind, "PUT", path, file=body)
         return await self._call(kind, "PUT", path, json=_plain(body))
 
     async def items(self, kind: type[S], path: str, **query: str | int) -> AsyncIterator[S]:
@@ -92,20 +91,23 @@ class Client:
             pause = min(pause * 1.5, LONGEST_LOOK_SECONDS)
             task = await self.get(Task, f"/v1/tasks/{task.id}")
             watch(task)
-        if task.problem is not None:
-            raise Refused(task.problem)
+        if task.state is not TaskState.SUCCEEDED:
+            raise Refused(task.problem or _not_succeeded(task))
         return task
 
     async def _call(self, kind: type[S], method: str, path: str, **arguments: Any) -> S:  # noqa: ANN401 - aiohttp's
         return kind.model_validate_json(await self._bytes(method, path, **arguments))
 
-    async def _bytes(self, method: str, path: str, **arguments: Any) -> bytes:  # noqa: ANN401 - aiohttp's
+    async def _bytes(self, method: str, path: str, *, file: Path | None = None, **arguments: Any) -> bytes:  # noqa: ANN401 - aiohttp's
         deadline = time.monotonic() + self._patience_seconds
         while True:
             try:
-                async with self._session.request(method, path, **arguments) as response:
-                    await _check(response)
-                    return await response.read()
+                with ExitStack() as opened:
+                    if file is not None:  # anew for each try: the one before has read from it
+                        arguments["data"] = opened.enter_context(file.open("rb"))
+                    async with self._session.request(method, path, **arguments) as response:
+                        await _check(response)
+                        return await response.read()
             except (ClientConnectionError, ClientPayloadError):
                 if time.monotonic() >= deadline:
                     raise
@@ -137,8 +139,13 @@ def _plain(body: Schema | Mapping[str, Any] | None) -> object:
     return body.model_dump(mode="json", exclude_none=True) if isinstance(body, Schema) else body
 
 
+def _not_succeeded(task: Task) -> Problem:
+    detail = f"The task {task.id} has ended as {task.state}."
+    return Problem(type="about:blank", title=f"Task {task.state}", status=HTTPStatus.CONFLICT, detail=detail)
+
+
 async def _check(response: ClientResponse) -> None:
-    if response.status < OK_BELOW:
+    if response.status < HTTPStatus.BAD_REQUEST:
         return
     body = await response.read()
     try:

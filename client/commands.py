@@ -36,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(given: argparse.Namespace) -> int:
-    from client.embedded import Place, serve
+    from client.addresses import Place
+    from client.embedded import serve
     from schemas.errors import YmirError
 
     place = Place(data=given.data, host=given.host, port=given.port, import_roots=tuple(given.import_root))

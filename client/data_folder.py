@@ -2,8 +2,9 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -21,20 +22,23 @@ class Owner(Schema):
 
 
 @contextmanager
-def owned(folder: Path, *, url: str | None = None) -> Iterator[None]:
-    """Own a data folder, made if need be; raise Conflict, naming the owner, if another process does."""
+def owned(folder: Path) -> Iterator[Callable[[str], None]]:
+    """Own a data folder, made if need be; yield what tells others the address at which its owner serves.
+
+    Raise Conflict, naming the owner, if another process owns it.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / LOCK).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = owner_of(folder)
-            told = "another process" if owner is None else f"process {owner.process}, at {owner.url}"
+            told = "another process" if owner is None else f"process {owner.process}{_serving(owner)}"
             step = "Use that service, or stop it first."
             raise Conflict("data folder", folder, key=f"it belongs to {told}", step=step) from None
-        _write(file, Owner(process=os.getpid(), url=url))
+        _write(file)
         try:
-            yield
+            yield partial(_write, file)
         finally:
             file.truncate(0)
 
@@ -47,7 +51,11 @@ def owner_of(folder: Path) -> Owner | None:
         return None
 
 
-def _write(file: IO[str], owner: Owner) -> None:
+def _serving(owner: Owner) -> str:
+    return "" if owner.url is None else f", at {owner.url}"
+
+
+def _write(file: IO[str], url: str | None = None) -> None:
     file.truncate(0)
-    file.write(owner.model_dump_json())
+    file.write(Owner(process=os.getpid(), url=url).model_dump_json())
     file.flush()

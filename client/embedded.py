@@ -1,11 +1,11 @@
 """The embedded profile: gateway, worker and stores in one process, on one data folder."""
 
 import asyncio
+import os
 import signal
-from asyncio import TaskGroup
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
@@ -15,15 +15,17 @@ import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
+from client.addresses import Address, Place, listening
 from client.data_folder import owned
 from client.logs import log_to_stderr
 from client.secret_files import ADMIN_KEY, LINK_KEY, secret
 from gateway.app import build_app
 from gateway.services import Services
 from gateway.settings import GatewaySettings
-from schemas.errors import Conflict, Unavailable
+from schemas.errors import Conflict
 from schemas.executors import Executor, ExecutorSubmission, Runtime
 from schemas.keys import ApiKey, Role, secret_digest
+from schemas.parameters import Slot
 from schemas.schema import derived_id
 from schemas.tasks import Task
 from storage.announcing import Announcer
@@ -48,23 +50,10 @@ from workers.toolbox import Toolbox, handlers, what_is_over
 WORKER: Final = "embedded"
 BUILT_IN_EXECUTOR: Final = "tiny-detector"
 CACHE_BYTES: Final = 4 << 30
+STOP_SECONDS: Final = 15.0
+"""How long the service may take to end."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where the service keeps its data, where it listens, and what imports may read."""
-
-    data: Path
-    host: str
-    port: int
-    import_roots: tuple[Path, ...] = ()
-
-    @property
-    def url(self) -> str:
-        """The address of the service."""
-        return f"http://{self.host}:{self.port}"
 
 
 async def serve(place: Place) -> None:
@@ -76,16 +65,20 @@ async def serve(place: Place) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with owned(place.data, url=place.url):
-        async with running(place):
-            log.info("ready", url=place.url, key=str(place.data / ADMIN_KEY), docs=f"{place.url}/docs")
+    with owned(place.data) as tell, listening(place) as address:
+        url = address.place.url
+        tell(url)
+        async with running(address):
+            log.info("ready", url=url, key=str(place.data / ADMIN_KEY), docs=f"{url}/docs")
             await stop.wait()
             log.info("stopping")
+            _end_in(STOP_SECONDS)
 
 
 @asynccontextmanager
-async def running(place: Place) -> AsyncIterator[None]:
+async def running(address: Address) -> AsyncIterator[None]:
     """Run the service on a data folder that this process owns."""
+    place = address.place
     data = place.data.absolute()
     roots = tuple(root.absolute() for root in place.import_roots)
     async with AsyncExitStack() as stack:
@@ -118,9 +111,9 @@ async def running(place: Place) -> AsyncIterator[None]:
         )
         await _first_start(database, data)
         await asyncio.to_thread(_emptied, data / "scratch")
-        working = _working(tools, bus=bus, announcer=announcer, settings=WorkerSettings(scratch=data / "scratch"))
+        working = _working(tools, bus=bus, announcer=announcer, settings=_worker_settings(data))
         await stack.enter_async_context(working)
-        await stack.enter_async_context(_listening(build_app(services), place))
+        await stack.enter_async_context(_answering(build_app(services), address))
         yield
 
 
@@ -146,25 +139,24 @@ async def _working(
         settings=settings,
         is_over=what_is_over(tools.database),
     )
-    consumer = Consumer(bus=bus, runner=runner, slots=settings.slots, idle_seconds=settings.idle_seconds)
+    consumer = Consumer(bus=bus, runner=runner, settings=settings)
     await sweep.take_all()  # nobody else can be running them: this process owns the folder
-    async with TaskGroup() as background:
-        jobs = [background.create_task(consumer.run()), background.create_task(sweep.run())]
+    # No TaskGroup: it would wrap what is raised while the rest of the service starts.
+    jobs = [asyncio.create_task(consumer.run()), asyncio.create_task(sweep.run())]
+    try:
         yield
+    finally:
         for job in jobs:
             job.cancel()
+        await asyncio.wait(jobs)
 
 
 @asynccontextmanager
-async def _listening(app: web.Application, place: Place) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
+async def _answering(app: web.Application, address: Address) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=3.0)
     await runner.setup()
     try:
-        try:
-            await web.TCPSite(runner, place.host, place.port).start()
-        except OSError as error:
-            step = "Choose another with --port."
-            raise Unavailable(f"The address {place.url} cannot be used: {error.strerror}.", step=step) from error
+        await web.SockSite(runner, address.socket).start()
         yield
     finally:
         await runner.cleanup()
@@ -194,6 +186,19 @@ def _emptied(folder: Path) -> None:
 
 async def _inspect(submission: ExecutorSubmission) -> Executor:
     return await asyncio.to_thread(partial(inspect, submission, roots=(BUILT_IN,), at=utc_now()))
+
+
+def _end_in(seconds: float) -> None:
+    """End this process after some seconds even if a thread still works; what that worked on, the next start takes."""
+    timer = threading.Timer(seconds, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
+def _worker_settings(data: Path) -> WorkerSettings:
+    settings = WorkerSettings(scratch=data / "scratch")
+    # There is no other worker: a kind of slot that this one lacks would have its tasks wait for ever.
+    return settings.model_copy(update={"slots": {**dict.fromkeys(Slot, 1), **settings.slots}})
 
 
 def _gateway_settings(place: Place, data: Path, importing: ImportSettings) -> GatewaySettings:

@@ -146,9 +146,13 @@ class Loop:
         dataset, _, tag = into.partition("@")
         asked = LabelParameters(dataset=dataset, tag=tag, source=source, classes=self._pictures.classes)
         task = await self._client.submit(self._run.project, asked)
-        while task.result.labeling is None:
+        while task.result.labeling is None and not task.is_final:
             await asyncio.sleep(0.05)
             task = await self._client.get(Task, f"/v1/tasks/{task.id}")
+        if task.result.labeling is None:
+            task = await self._client.ended(task)
+            message = "a label task that succeeded has a job"
+            raise RuntimeError(message)
         boxes = await answer(self._client, project=self._run.project, job=task.result.labeling, known=self._known)
         await self._client.ended(task, watch=self._told)
         return boxes

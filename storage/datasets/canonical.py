@@ -12,7 +12,8 @@ from schemas.schema import Digest
 from storage.datasets.columns import ANNOTATION_COLUMNS, ASSET_COLUMNS, DESCRIPTION_COLUMNS, fixed_matrix
 
 MAGIC: Final = b"ymir segment 1\n"
-DERIVED: Final = frozenset({"annotations"})
+# Counted from the other file; and what a decoder made of the image, which another release of it may make otherwise.
+DERIVED: Final = frozenset({"annotations", "perceptual_hash"})
 
 
 def segment_digest(images: pa.Table, annotations: pa.Table) -> Digest:

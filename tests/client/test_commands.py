@@ -27,7 +27,8 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_data_folder_that_another_serves_is_refused_in_one_line(tmp_path: Path) -> None:
-    with owned(tmp_path, url="http://127.0.0.1:1"):
+    with owned(tmp_path) as tell:
+        tell("http://127.0.0.1:1")
         ended = subprocess.run(
             [sys.executable, "-m", "client.commands", "serve", "--data", str(tmp_path), "--port", "0"],
             capture_output=True,

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from client.data_folder import owned
 
-with owned(Path(sys.argv[1]), url="http://here"):
+with owned(Path(sys.argv[1])) as tell:
+    tell("http://here")
     print("owned", flush=True)
     sys.stdin.read()
 """
@@ -34,12 +35,13 @@ def test_a_second_process_is_told_who_owns_the_folder_and_where_it_serves(tmp_pa
 
         holder.kill()
         holder.wait()
-        with owned(tmp_path, url="http://there"):
+        with owned(tmp_path):
             assert owner_of(tmp_path) is not None
 
 
 def test_a_folder_that_was_left_has_no_owner(tmp_path: Path) -> None:
-    with owned(tmp_path, url="http://here"):
+    with owned(tmp_path) as tell:
+        tell("http://here")
         owner = owner_of(tmp_path)
 
     assert isinstance(owner, Owner)

@@ -129,6 +129,8 @@ async def _report(labels: Labels, summary: dict[str, JsonValue], *, blobs: Blobs
 
 
 def _told(labels: Labels, summary: dict[str, JsonValue]) -> bytes:
-    skipped = [Finding(subject=asset, detail="was skipped by its annotator", kind="skipped") for asset in labels.skipped]
+    skipped = [
+        Finding(subject=asset, detail="was skipped by its annotator", kind="skipped") for asset in labels.skipped
+    ]
     open_ = [Finding(subject=asset, detail="was never answered", kind="unanswered") for asset in labels.unanswered]
     return Report(summary=summary, findings=(*skipped, *open_)).model_dump_json().encode()

@@ -64,9 +64,7 @@ async def conflicting(joined: Merged, *, blobs: Blobs) -> Outcome:
         faults=faults,
     )
     report = await asyncio.to_thread(_report, joined.conflicts)
-    return Outcome(
-        problem=Problem.of(error, status=409), report=await blobs.put(report, media_type="application/json")
-    )
+    return Outcome(problem=Problem.of(error, status=409), report=await blobs.put(report, media_type="application/json"))
 
 
 def dropped_predictions(joined: Merged) -> list[str]:

@@ -106,7 +106,7 @@ def test_the_digest_is_the_one_of_format_1() -> None:
     described = build_segment(images(2), [[found], []], layer=GROUND_TRUTH, described=True)
     bare = build_segment(images(2), [[found], []], layer=GROUND_TRUTH, described=False)
 
-    assert described.document.digest == "sha256:92597013dd8f6fa99ecafba3122e0e717ff1485bacfa4c4f0ef5b49ea529dca3"
+    assert described.document.digest == "sha256:162828a4f59d1c3d32847982599e7f1ef7210b67d589c9b19e72c65728968662"
     assert bare.document.digest == "sha256:9005163329f3bb938238cee127e363987809f27c3757243cd5b61996694a5a02"
 
 
