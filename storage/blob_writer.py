@@ -70,6 +70,8 @@ class BlobWriter:
             return error
 
     def _stage_small(self, source: Source, staged: dict[Digest, Staged]) -> Content | None:
+        if (known := self._known(source)) is not None:
+            return known
         data = _small_bytes(source.content)
         if data is None:
             return None
@@ -87,15 +89,14 @@ class BlobWriter:
         return content
 
     def _keep_file(self, path: Path, digest: Digest | None) -> Content:
-        return self._there_already(path, digest) or self._take_in(path, digest)
+        return self._known(Source(path, digest)) or self._take_in(path, digest)
 
-    def _there_already(self, path: Path, digest: Digest | None) -> Content | None:
-        # A blob of the digest that is said makes it likely: comparing is cheaper than copying.
-        if digest is None or not place(self._root, digest).exists():
+    def _known(self, source: Source) -> Content | None:
+        """Return what is kept already under the digest that is said, if it has as many bytes: it need not be read."""
+        if source.digest is None or not isinstance(source.content, Path):
             return None
-        with source_errors(path), path.open("rb") as file:
-            content = Content(*copy(file, None))
-        _compare(Source(path, digest), content)
+        with source_errors(source.content):
+            content = Content(source.digest, source.content.stat().st_size)
         return content if self._has(content) else None
 
     def _take_in(self, path: Path, digest: Digest | None) -> Content:

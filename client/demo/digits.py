@@ -43,6 +43,7 @@ class Source:
     glyphs: dict[str, list[Floats]]
 
     def scene(self, names: list[str], *, rng: np.random.Generator) -> Scene:
+        """Return a random scene with a digit for each name."""
         glyphs = [(name, self.glyphs[name][rng.integers(len(self.glyphs[name]))]) for name in names]
         return Scene(drawn_crop(self.photographs, rng=rng), placed(glyphs, rng=rng))
 

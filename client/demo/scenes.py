@@ -11,6 +11,7 @@ from PIL import Image
 Floats = NDArray[np.float32]
 
 SIDE = 128
+WHITE = 255
 INK = 0.25  # alpha from which a pixel belongs to the digit's box
 GAP = 2  # pixels kept free between two boxes
 TRIES = 30
@@ -39,6 +40,7 @@ class Digit:
     tint: Floats
 
     def box(self) -> Box:
+        """Return the tight box of the ink."""
         rows, columns = np.nonzero(self.alpha > INK)
         width, height = int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
         return Box(self.name, self.x + int(columns.min()), self.y + int(rows.min()), width, height)
@@ -58,6 +60,8 @@ class Crop:
 
 @dataclass(frozen=True)
 class Scene:
+    """A background and what is drawn on it."""
+
     crop: Crop
     digits: tuple[Digit, ...]
 
@@ -68,11 +72,11 @@ def drawn_crop(photographs: list[Floats], *, rng: np.random.Generator) -> Crop:
     height, width = photographs[index].shape[:2]
     side = int(rng.integers(100, 201))
     left, top = int(rng.integers(width - side + 1)), int(rng.integers(height - side + 1))
-    return Crop(index, left, top, side, bool(rng.random() < 0.5), float(rng.uniform(0.7, 1.2)))
+    return Crop(index, left, top, side, bool(rng.integers(2)), float(rng.uniform(0.7, 1.2)))
 
 
 def placed(glyphs: list[tuple[str, Floats]], *, rng: np.random.Generator) -> tuple[Digit, ...]:
-    """Return the glyphs (8 x 8, 0 to 1) enlarged, coloured and placed without overlap; one that finds no room is smaller."""
+    """Return the glyphs (8 x 8, 0 to 1) enlarged and placed without overlap; one that finds no room is smaller."""
     digits: list[Digit] = []
     for name, glyph in glyphs:
         sides = [int(rng.integers(17, 36)), 17]
@@ -102,12 +106,12 @@ def render(scene: Scene, *, photographs: list[Floats], rng: np.random.Generator)
         area = canvas[digit.y : digit.y + side, digit.x : digit.x + side]
         area += digit.alpha[..., None] * (_ink(digit, area.mean(axis=(0, 1))) - area)
     canvas += rng.normal(0, 4, canvas.shape).astype(np.float32)
-    return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(canvas), 0, WHITE).astype(np.uint8)
 
 
 def _ink(digit: Digit, below: Floats) -> Floats:
     """Return the digit's colour: lighter or darker as drawn, the other way where there is no room for that."""
-    room = 0 <= float(below.mean()) + digit.contrast <= 255
+    room = 0 <= float(below.mean()) + digit.contrast <= WHITE
     return below + (digit.contrast if room else -digit.contrast) + digit.tint
 
 

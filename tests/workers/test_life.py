@@ -1,114 +1,27 @@
 """The life of a task, on the embedded adapters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from schemas.blobs import BlobRef
 from schemas.datasets import Tag, Version
-from schemas.errors import Conflict, Invalid, Unavailable
-from schemas.events import EventType, LoggedEvent
-from schemas.outcomes import Outcome, Pause, TaskResult, VersionDraft
+from schemas.errors import Invalid, Unavailable
+from schemas.events import EventType
+from schemas.outcomes import Outcome, Pause
 from schemas.parameters import SampleParameters, Slot
 from schemas.problems import TYPE_PREFIX
 from schemas.projects import ClassEntry, ClassList
-from schemas.schema import digest_of
-from schemas.tasks import Task, TaskState
-from storage.announcing import Announcer
-from storage.event_log import EventLog
-from storage.local_bus import LocalBus
-from storage.ports import Database, Documents, Query
+from schemas.tasks import TaskState
+from storage.ports import Query
 from storage.sqlite import open_database
-from tests.factories import PROJECT, a_task
-from workers.consumer import Consumer
+from tests.factories import PROJECT
+from tests.workers.life_bench import SECONDS, Bench, a_draft, a_version, nothing, raising, waiting
 from workers.ownership import Lost, Ownership
-from workers.runner import Handler, Runner
-from workers.settings import WorkerSettings
-from workers.sweep import Sweep
+from workers.runner import Handler
 from workers.work import Stopping, Work
-
-SECONDS = 5.0
-
-
-class Clockwork:
-    """A monotonic clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-class Bench:
-    """A worker with one handler, and what it works on."""
-
-    def __init__(self, database: Database, folder: Path, handler: Handler) -> None:
-        self.database = database
-        self.tasks: Documents[Task] = database.documents(Task)
-        self.bus = LocalBus()
-        self.settings = WorkerSettings(scratch=folder, beat_seconds=0.05, progress_seconds=0.02, idle_seconds=0.2)
-        self.announcer = Announcer(self.tasks, EventLog(database, source="test"), self.bus)
-        self.runner = Runner(
-            name="worker",
-            handlers={"sample": handler},
-            database=database,
-            bus=self.bus,
-            announcer=self.announcer,
-            clock=lambda: datetime.now(UTC),
-            settings=self.settings,
-        )
-        self.monotonic = Clockwork()
-        self.sweep = Sweep(
-            tasks=self.tasks,
-            runner=self.runner,
-            bus=self.bus,
-            announcer=self.announcer,
-            clock=lambda: datetime.now(UTC),
-            settings=self.settings,
-            is_over={},
-            monotonic=self.monotonic,
-        )
-
-    async def accept(self, **changes: Any) -> Task:
-        task = a_task(**changes)
-        await self.tasks.add(task)
-        return task
-
-    async def run(self, task: Task) -> Task:
-        claimed = await self.runner.claim(task.id)
-        assert claimed is not None
-        await self.runner.run(claimed)
-        return await self.tasks.get(task.id)
-
-    @asynccontextmanager
-    async def working(self, slots: int = 1) -> AsyncIterator[None]:
-        consumer = Consumer(bus=self.bus, runner=self.runner, slots={Slot.DATA: slots}, idle_seconds=0.2)
-        serving = asyncio.create_task(consumer.run())
-        try:
-            yield
-        finally:
-            serving.cancel()
-            await asyncio.wait({serving})
-
-    async def until(self, identity: str, state: TaskState) -> Task:
-        async with asyncio.timeout(SECONDS):
-            while (task := await self.tasks.get(identity)).state is not state or task.facts:
-                await asyncio.sleep(0.005)
-            return task
-
-    async def events(self) -> list[LoggedEvent]:
-        page = await self.database.documents(LoggedEvent).list(order="position", limit=1000)
-        return list(page.items)
-
-    async def versions(self) -> list[Version]:
-        return list((await self.database.documents(Version).list(order="number")).items)
-
 
 Prepare = Callable[[Handler], Bench]
 
@@ -117,40 +30,6 @@ Prepare = Callable[[Handler], Bench]
 async def prepare(tmp_path: Path) -> AsyncIterator[Prepare]:
     async with open_database(tmp_path / "ymir.db") as database:
         yield lambda handler: Bench(database, tmp_path, handler)
-
-
-async def nothing(work: Work[SampleParameters]) -> Outcome:
-    return Outcome(result=TaskResult(summary={"task": work.task.id}))
-
-
-async def a_version(work: Work[SampleParameters]) -> Outcome:
-    return Outcome(records=(a_draft(work),))
-
-
-def a_draft(work: Work[SampleParameters], content: bytes = b"content") -> VersionDraft:
-    manifest = BlobRef(digest=digest_of(content), size=len(content))
-    parameters = work.parameters
-    return VersionDraft(dataset=parameters.dataset, tag=parameters.tag, digest=manifest.digest, manifest=manifest)
-
-
-def raising(*errors: Exception) -> Handler:
-    left = list(errors)
-
-    async def handler(work: Work[SampleParameters]) -> Outcome:
-        if left:
-            raise left.pop(0)
-        return await nothing(work)
-
-    return handler
-
-
-def waiting(started: asyncio.Event, until: Awaitable[Any] | None = None) -> Handler:
-    async def handler(work: Work[SampleParameters]) -> Outcome:
-        started.set()
-        await (until or asyncio.Event().wait())
-        return await nothing(work)
-
-    return handler
 
 
 async def test_a_task_that_is_rung_for_is_run_and_its_life_is_in_the_log(prepare: Prepare) -> None:
@@ -232,13 +111,11 @@ async def test_a_decided_task_whose_worker_vanished_is_finished_by_the_sweep_onc
     task = await bench.accept()
     claimed = await bench.runner.claim(task.id)
     assert claimed is not None
-    work = Work(claimed, claimed.parameters, scratch=Path(), now=lambda: datetime.now(UTC))
+    draft = a_draft(SampleParameters(dataset="few", source="many", count=1))
     owned = Ownership(claimed, bench.tasks)
-    await owned.write(lambda now: now.decided(Outcome(records=(a_draft(work),)), at=datetime.now(UTC)))
+    await owned.write(lambda now: now.decided(Outcome(records=(draft,)), at=datetime.now(UTC)))
 
-    await bench.sweep.sweep()
-    bench.monotonic.seconds += bench.settings.orphan_seconds + 1
-    await bench.sweep.sweep()
+    await bench.watch(bench.settings.orphan_seconds)
     await bench.sweep.sweep()
 
     ended = await bench.tasks.get(task.id)
@@ -252,16 +129,12 @@ async def test_a_running_task_is_taken_only_after_its_beat_was_seen_to_stand_sti
     claimed = await bench.runner.claim(task.id)
     assert claimed is not None
 
-    await bench.sweep.sweep()
-    bench.monotonic.seconds += bench.settings.orphan_seconds - 1
-    await bench.sweep.sweep()
+    await bench.watch(bench.settings.orphan_seconds - 1)
     assert (await bench.tasks.get(task.id)).state is TaskState.RUNNING
     await Ownership(claimed, bench.tasks).write(lambda now: now.beaten(progress=now.progress, at=datetime.now(UTC)))
-    bench.monotonic.seconds += bench.settings.orphan_seconds - 1
-    await bench.sweep.sweep()
+    await bench.watch(bench.settings.orphan_seconds - 1)
     assert (await bench.tasks.get(task.id)).state is TaskState.RUNNING
-    bench.monotonic.seconds += bench.settings.orphan_seconds + 1
-    await bench.sweep.sweep()
+    await bench.watch(2)
 
     taken = await bench.tasks.get(task.id)
     assert (taken.state, taken.outlived) == (TaskState.QUEUED, 1)
@@ -325,13 +198,7 @@ async def test_a_running_task_that_is_cancelled_is_stopped_at_its_next_beat(prep
     running = asyncio.create_task(bench.run(task))
     await started.wait()
 
-    while True:
-        current = await bench.tasks.get(task.id)
-        try:
-            await bench.tasks.replace(current.successor(cancel_requested=True), was=current)
-            break
-        except Conflict:
-            continue
+    await bench.ask_to_cancel(task)
 
     async with asyncio.timeout(SECONDS):
         assert (await running).state is TaskState.CANCELLED
@@ -345,7 +212,7 @@ async def test_what_a_cancelled_handler_collected_is_kept(prepare: Prepare) -> N
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            return Outcome(records=(a_draft(work),), cancelled=True)
+            return Outcome(records=(a_draft(work.parameters),), cancelled=True)
         raise AssertionError
 
     bench = prepare(handler)

@@ -14,6 +14,7 @@ OUT_OF_MEMORY = 300103
 
 
 def main() -> int:
+    """Return the exit status; whatever goes wrong is in monitor.txt and on the error stream."""
     monitor = Monitor(presumed_monitor_file(), task_id="")
     try:
         environment = read_environment()
@@ -37,11 +38,11 @@ def run(environment: Environment, config: Mapping[str, Any], monitor: Monitor) -
         raise ConfigError("env.yaml asks for nothing: set run_training, run_mining or run_infer")
     # Imported where needed: a run pays only for what it uses.
     if environment.run_training:
-        from tiny_detector.train import train
+        from tiny_detector.train import train  # noqa: PLC0415 - as above
 
         train(environment, config, monitor)
     if environment.run_mining or environment.run_infer:
-        from tiny_detector.candidates import examine
+        from tiny_detector.candidates import examine  # noqa: PLC0415 - as above
 
         examine(environment, config, monitor)
 

@@ -49,7 +49,8 @@ def _truth(objects: list[Labelled]) -> Truth:
 
 
 def _voc(path: Path, indexes: Mapping[str, int]) -> Iterator[Labelled]:
-    for item in ET.fromstring(path.read_bytes()).iter("object"):
+    # What the system exported; expat limits the growth of entities and opens none from outside.
+    for item in ET.fromstring(path.read_bytes()).iter("object"):  # noqa: S314
         name = (item.findtext("name") or "").strip()
         if name in indexes:
             yield indexes[name], _numbers([item.findtext(f"bndbox/{corner}") or "nothing" for corner in CORNERS])

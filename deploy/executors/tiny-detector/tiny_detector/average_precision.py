@@ -17,7 +17,7 @@ Detections = tuple[Floats, NDArray[np.int64], Floats]  # boxes, class indexes an
 
 
 def mean_average_precision(found: Sequence[Detections], truths: Sequence[Truth]) -> float:
-    """Return the mean over the classes that occur in the truth of the area under precision over recall; 0 without any."""
+    """Return the mean over the classes in the truth of the area under precision over recall; 0 if there are none."""
     hits = [_hits(boxes, classes, truth) for (boxes, classes, _), truth in zip(found, truths, strict=True)]
     hit = np.concatenate([np.zeros(0, bool), *hits])
     class_of = np.concatenate([np.zeros(0, np.int64), *(classes for _, classes, _ in found)])
@@ -29,7 +29,7 @@ def mean_average_precision(found: Sequence[Detections], truths: Sequence[Truth])
 
 
 def _hits(boxes: Floats, classes: NDArray[np.int64], truth: Truth) -> NDArray[np.bool_]:
-    """Return which detections are right: best first, each takes the truth of its class it overlaps most and none has."""
+    """Return which detections are right: best first, each takes what it overlaps most of its class and none has yet."""
     iou = overlaps(boxes, truth.boxes) * (classes[:, None] == truth.classes[None, :])
     hits = np.zeros(len(boxes), bool)
     for row in np.flatnonzero((iou >= LEAST_IOU).any(axis=1)):

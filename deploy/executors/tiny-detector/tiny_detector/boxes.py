@@ -53,14 +53,15 @@ def clipped(boxes: Floats, *, width: float, height: float) -> Floats:
 
 
 def _centred(boxes: Floats) -> tuple[Floats, Floats]:
-    return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    half = np.float32(0.5)
+    return (boxes[:, :2] + boxes[:, 2:]) * half, boxes[:, 2:] - boxes[:, :2]
 
 
 def _shared(some: Floats, others: Floats, axis: int) -> Floats:
     """Return how many pixels each pair has in common across (axis 0) or down (axis 1)."""
     low = np.maximum(some[:, None, axis], others[None, :, axis])
     high = np.minimum(some[:, None, axis + 2], others[None, :, axis + 2])
-    return np.maximum(high - low, 0)
+    return np.asarray(np.maximum(high - low, 0))
 
 
 def _areas(boxes: Floats) -> Floats:

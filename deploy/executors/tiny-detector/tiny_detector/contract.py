@@ -36,11 +36,12 @@ class Environment:
 
 
 def environment_file() -> Path:
+    """Return where env.yaml is."""
     return Path(os.environ.get("DEFAULT_ENV_FILE_PATH", "/in/env.yaml"))
 
 
 def presumed_monitor_file() -> Path:
-    """Where monitor.txt belongs when env.yaml cannot be read: /out beside /in."""
+    """Return where monitor.txt belongs when env.yaml cannot be read: /out beside /in."""
     return environment_file().absolute().parent.parent / "out" / "monitor.txt"
 
 

@@ -51,4 +51,5 @@ def detect(windows: Pyramid, model: Model, settings: DetectionSettings) -> Found
 
 
 def class_probabilities(features: Floats, classifier: Floats) -> Floats:
+    """Return a row for each row of features: a share for every class and, last, for the background."""
     return softmax(features @ classifier[:-1] + classifier[-1])

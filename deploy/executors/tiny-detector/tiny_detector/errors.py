@@ -16,20 +16,30 @@ class ExecutorError(Exception):
 
 
 class ConfigError(ExecutorError):
+    """env.yaml or config.yaml is missing or wrong."""
+
     code = 300001
 
 
 class DatasetError(ExecutorError):
+    """Index files or annotations are missing, broken or empty."""
+
     code = 300002
 
 
 class ImageError(ExecutorError):
+    """An image cannot be read."""
+
     code = 300003
 
 
 class ModelError(ExecutorError):
+    """Model files are missing or broken."""
+
     code = 300004
 
 
 class ObjectTypeError(ExecutorError):
+    """Something other than detection is asked for."""
+
     code = 300005

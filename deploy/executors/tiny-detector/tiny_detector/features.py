@@ -26,7 +26,8 @@ def cell_grid(grey: Image.Image, *, pad: int, least: int) -> Floats:
     missing = [max(0, least - side - 2 * pad) for side in pixels.shape]
     pixels = np.pad(pixels, [(pad, pad + more) for more in missing], mode="edge")
     cells = _histograms(pixels)
-    return np.minimum(cells / _neighbourhood(cells)[..., None], np.float32(CLIP))
+    shares: Floats = np.minimum(cells / _neighbourhood(cells)[..., None], np.float32(CLIP))
+    return shares
 
 
 def _histograms(pixels: Floats) -> Floats:
@@ -49,7 +50,7 @@ def _histograms(pixels: Floats) -> Floats:
 
 
 def _gathered(halves: Floats) -> Floats:
-    """Return cells from half cells along the first axis: each takes its own two by 3/4 and the nearest of others by 1/4.
+    """Return cells from half cells along the first axis: each takes its own two by 3/4, the next on each side by 1/4.
 
     So what lies near a border counts for both sides, and moving an object by a pixel changes little.
     """
@@ -67,4 +68,5 @@ def _gradients(pixels: Floats, height: int, width: int) -> tuple[Floats, Floats]
 def _neighbourhood(cells: Floats) -> Floats:
     energy = np.pad((cells * cells).sum(axis=2), 1, mode="edge")
     rows = energy[:-2] + energy[1:-1] + energy[2:]
-    return np.sqrt(rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] + np.float32(CONTRAST_FLOOR**2))
+    total: Floats = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    return np.asarray(np.sqrt(total + np.float32(CONTRAST_FLOOR**2)))

@@ -92,4 +92,5 @@ def _eight_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     values = np.clip(np.nan_to_num(values), 0, None)
     # Deep images rarely say how many of their bits they use: enough for the brightest pixel (0 to 1 counts as one).
     bits = math.ceil(math.log2(float(values.max(initial=0)) + 1))
-    return (values * (255.0 / max(1, 2**bits - 1))).astype(np.uint8)
+    scaled: NDArray[np.uint8] = (values * (255.0 / max(1, 2**bits - 1))).astype(np.uint8)
+    return scaled

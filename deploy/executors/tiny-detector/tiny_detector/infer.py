@@ -50,7 +50,7 @@ def _view(picture: Picture, model: Model, settings: DetectionSettings) -> View:
 
 
 def difference_hash(picture: Picture) -> NDArray[np.bool_]:
-    """Return 256 bits that near-duplicates share: whether each point of a small picture is darker than its neighbour."""
+    """Return 256 bits, most of which near-duplicates share: which points of a small picture outshine the one before."""
     small = np.asarray(picture.grey.resize((HASH_SIDE + 1, HASH_SIDE)), np.int16)
     return (small[:, 1:] > small[:, :-1]).ravel()
 
@@ -62,6 +62,6 @@ def entropies(probabilities: Floats) -> Floats:
 
 
 def _embedding(found: Found) -> Floats:
-    """Return the mean features of the boxes, those that are objects but undecided counting most; zeros without boxes."""
+    """Return the mean features of the boxes, undecided objects counting most; zeros without boxes."""
     weights = entropies(found.probabilities) * (1 - found.probabilities[:, -1])
     return np.asarray(weights @ found.features / max(float(weights.sum()), 1e-9), np.float32)

@@ -25,6 +25,8 @@ OFFSET_PENALTY = 10.0  # of the ridge regression
 
 
 class Lessons:
+    """What is taught so far, from a fixed list of images."""
+
     def __init__(self, pyramids: Pyramids, truths: Sequence[Truth], settings: TrainingSettings) -> None:
         self._pyramids, self._truths, self._settings = pyramids, truths, settings
         self._positives: list[Positives] = []

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression and ridge regression, in numpy alone: nothing heavy to import, same bits every run."""
+"""Multinomial logistic regression and ridge regression in numpy alone: nothing heavy to import, same bits each run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Loss = Callable[[Doubles], tuple[float, Doubles]]
 
 MEMORY = 10  # steps that L-BFGS remembers
 ENOUGH_DECREASE, HALVINGS = 1e-4, 20
+LEAST_CURVATURE = 1e-12
 
 
 def softmax(logits: Floats) -> Floats:
@@ -80,7 +81,7 @@ def minimised(loss: Loss, point: Doubles, *, iterations: int) -> Doubles:
         else:
             return point
         moved, bent = following - point, new_gradient - gradient
-        if moved @ bent > 1e-12:
+        if moved @ bent > LEAST_CURVATURE:
             pairs = [*pairs[1 - MEMORY :], (moved, bent)]
         point, value, gradient = following, new_value, new_gradient
     return point

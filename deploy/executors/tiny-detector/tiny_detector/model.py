@@ -31,6 +31,7 @@ class Model:
 
 
 def save(model: Model, path: Path) -> None:
+    """Write the file that `load_first` reads."""
     about = {
         "format": FORMAT,
         "class_names": model.class_names,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,10 +32,12 @@ class Monitor:
         return lambda share: self.running(low + (high - low) * share)
 
     def done(self) -> None:
+        """Record that all is done."""
         self._share = 1.0
         self._write(f"{DONE}")
 
     def failed(self, code: int, message: str) -> None:
+        """Record that the work has ended without success, and why."""
         # The exit status and the error stream tell it as well, even where /out cannot be written.
         with suppress(OSError):
             self._write(f"{FAILED}\t{code}", message)
@@ -45,4 +46,4 @@ class Monitor:
         record = f"{self._task_id}\t{time.time():.6f}\t{self._share:.6f}\t{state}"
         beside = self._path.with_name(self._path.name + ".new")
         beside.write_text("\n".join([record, *messages]) + "\n", encoding="utf-8")
-        os.replace(beside, self._path)
+        beside.replace(self._path)

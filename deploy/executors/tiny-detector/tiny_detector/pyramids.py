@@ -9,6 +9,8 @@ from tiny_detector.windows import Pyramid, pyramid
 
 
 class Pyramids:
+    """A list of windows, one item for each path; items are made when asked for."""
+
     def __init__(self, paths: Sequence[str], *, image_size: int, sides: Sequence[float], cache_bytes: int = 0) -> None:
         self._paths, self._image_size, self._sides = paths, image_size, sides
         self._kept: dict[int, Pyramid] = {}

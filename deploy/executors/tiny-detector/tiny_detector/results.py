@@ -19,11 +19,14 @@ from tiny_detector.model import FILE_NAME, Model, save
 
 @dataclass(frozen=True)
 class Stage:
+    """One checkpoint and its mAP at IoU 0.5."""
+
     name: str
     mean_average_precision: float
 
 
 def write_stage(models_dir: Path, name: str, model: Model) -> None:
+    """Write the files of one stage below its name."""
     (models_dir / name).mkdir(parents=True, exist_ok=True)
     save(model, models_dir / name / FILE_NAME)
 
@@ -51,7 +54,7 @@ def write_ranking(path: Path, ranking: Sequence[tuple[str, float]]) -> None:
 def write_detections(path: Path, images: Sequence[str], found: Sequence[Detections], names: Sequence[str]) -> None:
     """Write infer-result.json: every image by its base name, with an empty list if nothing was found on it."""
     described = {
-        os.path.basename(image): {"boxes": [_box(*one, names) for one in zip(*detections, strict=True)]}
+        Path(image).name: {"boxes": [_box(*one, names) for one in zip(*detections, strict=True)]}
         for image, detections in zip(images, found, strict=True)
     }
     _write(path, json.dumps({"detection": described}, ensure_ascii=False) + "\n")

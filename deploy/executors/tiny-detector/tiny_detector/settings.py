@@ -14,6 +14,8 @@ FORMATS = {"voc:raw": "voc", "det-voc:raw": "voc", "ark:raw": "ark", "det-ark:ra
 
 @dataclass(frozen=True)
 class TrainingSettings:
+    """What is learnt from, and how hard."""
+
     export_format: str = "voc:raw"
     seed: int = 0
     image_size: int = 384
@@ -21,7 +23,7 @@ class TrainingSettings:
     positive_iou: float = 0.7
     negatives_per_image: int = 40
     hard_negative_rounds: int = 2
-    penalty_inverse: float = 0.1
+    penalty_inverse: float = 0.3
     iterations: int = 60
     cache_mb: int = 512
 
@@ -56,6 +58,8 @@ class DetectionSettings:
 
 @dataclass(frozen=True)
 class MiningSettings:
+    """How candidates are ranked."""
+
     mining_algorithm: str = "two_stage"
     seed: int = 0
     shortlist: int = 150
@@ -73,19 +77,19 @@ Settings = TypeVar("Settings", TrainingSettings, DetectionSettings, MiningSettin
 
 def chosen(kind: type[Settings], config: Mapping[str, Any]) -> Settings:
     """Return the settings of a kind that config.yaml sets, defaults for the others; raise ConfigError."""
-    given = {item.name: config[item.name] for item in fields(kind) if config.get(item.name) not in (None, "")}
+    given: dict[str, Any] = {
+        item.name: config[item.name] for item in fields(kind) if config.get(item.name) not in (None, "")
+    }
     defaults = kind()
     return kind(**{name: _converted(name, value, type(getattr(defaults, name))) for name, value in given.items()})
 
 
-def _converted(name: str, value: object, kind: type) -> object:
+def _converted(name: str, value: object, kind: type) -> Any:  # noqa: ANN401 - one of the types of a setting
     try:
         # A form may send numbers as text; "3.0" is a whole number too, 3.5 is not.
-        number = value if kind is str else float(str(value))
-        if kind is int and number != int(str(number).removesuffix(".0")):
-            raise ValueError
-        return kind(number)
-    except ValueError as error:
+        text = str(value).removesuffix(".0") if kind is int else value
+        return kind(text)
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"config.yaml: {name} must be of type {kind.__name__}, not {value!r}") from error
 
 

@@ -32,6 +32,7 @@ class Examples:
     truths: list[Truth]
 
     def pyramids(self, model: Model, settings: TrainingSettings) -> Pyramids:
+        """Return the windows of all images, as the model looks at them."""
         half = settings.cache_mb * 2**20 // 2  # training and validation images are kept at the same time
         return Pyramids(self.paths, image_size=model.image_size, sides=model.sides, cache_bytes=half)
 

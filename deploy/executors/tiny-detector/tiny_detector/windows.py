@@ -33,6 +33,7 @@ class Pyramid:
 
     @property
     def bytes(self) -> int:
+        """Return the memory this takes."""
         return self.boxes.nbytes + sum(grid.nbytes for grid in self.grids)
 
     def features(self) -> Floats:
@@ -40,6 +41,7 @@ class Pyramid:
         return np.concatenate([_rows(grid) for grid in self.grids])
 
     def features_at(self, indexes: NDArray[np.int64]) -> Floats:
+        """Return the rows of some windows."""
         return self.features()[indexes]
 
 
