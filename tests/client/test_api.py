@@ -9,9 +9,11 @@ from aiohttp.test_utils import TestServer
 
 from client.api import Client, Refused, connected
 from schemas.blobs import BlobRef
+from schemas.outcomes import Outcome
 from schemas.pages import Page
 from schemas.problems import Problem, ProblemError
 from schemas.schema import digest_of
+from tests.factories import NOON, a_task
 
 SMALL = BlobRef(digest=digest_of(b""), size=0)
 
@@ -39,6 +41,10 @@ class Server:
 
     async def put(self, request: web.Request) -> web.Response:
         data = await request.read()
+        if self.breaks:
+            self.breaks -= 1
+            assert request.transport is not None
+            request.transport.abort()
         return web.json_response(text=BlobRef(digest=digest_of(data), size=len(data)).model_dump_json())
 
     async def refuse(self, request: web.Request) -> web.Response:
@@ -84,6 +90,23 @@ async def test_a_file_is_streamed(client: Client, tmp_path: Path) -> None:
     path.write_bytes(b"some bytes")
 
     assert (await client.put(BlobRef, "/put", path)).size == 10
+
+
+async def test_a_file_whose_upload_broke_off_is_sent_again_whole(
+    client: Client, server: Server, tmp_path: Path
+) -> None:
+    server.breaks = 1
+    path = tmp_path / "file"
+    path.write_bytes(b"some bytes")
+
+    assert (await client.put(BlobRef, "/put", path)).size == 10
+
+
+async def test_a_task_that_was_cancelled_is_not_taken_for_one_that_succeeded(client: Client) -> None:
+    cancelled = a_task().ended(Outcome(cancelled=True), at=NOON)
+
+    with pytest.raises(Refused, match=f"{cancelled.id} has ended as cancelled"):
+        await client.ended(cancelled)
 
 
 async def test_a_problem_is_raised_with_what_where_and_the_next_step(client: Client) -> None:

@@ -439,7 +439,7 @@ async def test_what_the_owner_of_a_running_task_tells_is_not_told_by_the_sweep_t
 
         async def listen() -> None:
             async for event in events:
-                told.append(event.type)
+                told.append(event.type)  # noqa: PERF401 - it is looked at while more come
 
         listening = asyncio.create_task(listen())
         running = asyncio.create_task(bench.run(await bench.accept()))

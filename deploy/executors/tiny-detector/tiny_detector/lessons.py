@@ -48,7 +48,7 @@ class Lessons:
             self._take(index, windows.features(), samples.drawn(candidates, count=self._quota, rng=rng))
             progress((index + 1) / len(self._truths))
         if not any(len(found.classes) for found in self._positives):
-            raise DatasetError("no box lies where a window can be: raise image_size, or look at the annotations")
+            raise DatasetError("every box is too small or too long: objects need about 10 pixels at image_size")
 
     def add_mistakes(self, model: Model, progress: Progress) -> int:
         """Take the background that the model takes for objects, and return how many windows that are."""
