@@ -41,7 +41,7 @@ def expression(field: str) -> str:
 def order_by(kind: type[Document], order: str) -> Order:
     """Return an order such as ``-created_at``; raise Invalid for a field that is not indexed."""
     field = order.removeprefix("-")
-    _check(kind, field)
+    check_field(kind, field)
     return Order(field, descending=order.startswith("-"))
 
 
@@ -52,7 +52,7 @@ def where(kind: type[Document], query: Query, order: Order | None = None) -> Con
     asks is compared on the way.
     """
     for field in (*query.equal, *query.at_least, *query.below, *query.prefix):
-        _check(kind, field)
+        check_field(kind, field)
     is_walk = order is not None and (order.field in query.at_least or order.field in query.below)
     parts = [
         *(_equal(expression(field), value, is_walk=is_walk) for field, value in query.equal.items()),
@@ -96,10 +96,21 @@ def index_for(kind: type[Document], query: Query, order: Order) -> tuple[str, ..
     return () if scope is None or order.field in {scope, "id"} else (scope, order.field)
 
 
-def _check(kind: type[Document], field: str) -> None:
+def check_field(kind: type[Document], field: str) -> None:
+    """Raise Invalid for a field of a kind that is not indexed."""
     if field != "id" and field not in kind.INDEXED:
         known = ", ".join(("id", *kind.INDEXED))
         raise Invalid(f"A {kind.KIND} cannot be asked for or sorted by {field!r}.", step=f"use one of: {known}")
+
+
+def successor(prefix: str) -> str | None:
+    """Return the least text that comes after all texts with a prefix, None if there is none."""
+    stem = prefix.rstrip(LAST_CHARACTER)
+    if not stem:
+        return None
+    # The code points that come next are those of surrogates, which no text has.
+    following = 0xE000 if stem[-1] == "\ud7ff" else ord(stem[-1]) + 1
+    return stem[:-1] + chr(following)
 
 
 def _equal(field: str, value: Scalar | Sequence[Scalar], *, is_walk: bool) -> Condition:
@@ -125,17 +136,7 @@ def _one_value(value: Scalar | Sequence[Scalar]) -> str | float | None:
 
 
 def _prefix(field: str, text: str) -> Condition:
-    upper = _successor(text)
+    upper = successor(text)
     if upper is None:
         return Condition(f"{field} >= ?", (text,))
     return Condition(f"{field} >= ? AND {field} < ?", (text, upper))
-
-
-def _successor(prefix: str) -> str | None:
-    """Return the least text that comes after all texts with a prefix, None if there is none."""
-    stem = prefix.rstrip(LAST_CHARACTER)
-    if not stem:
-        return None
-    # The code points that come next are those of surrogates, which no text has.
-    following = 0xE000 if stem[-1] == "\ud7ff" else ord(stem[-1]) + 1
-    return stem[:-1] + chr(following)

@@ -75,7 +75,7 @@ def test_any_free_port_is_told_to_others_and_a_signal_ends_the_service(tmp_path:
         owner = owner_of(tmp_path)
         assert owner is not None
         assert owner.url is not None
-        with urllib.request.urlopen(f"{owner.url}/readyz", timeout=10) as answer:
+        with urllib.request.urlopen(f"{owner.url}/readyz", timeout=10) as answer:  # noqa: S310 - of this service
             assert answer.status == HTTPStatus.OK
         service.terminate()
         status = service.wait(timeout=10)

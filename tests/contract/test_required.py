@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.conftest import required
+from tests.servers.found import required
 
 
 def test_a_server_that_is_there_is_used() -> None:

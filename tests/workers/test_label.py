@@ -11,6 +11,7 @@ from schemas.events import EventType
 from schemas.labeling import ItemState, JobState, LabelingItem, LabelingJob
 from schemas.outcomes import Outcome, Pause
 from schemas.parameters import LabelParameters
+from schemas.tasks import Task
 from storage.ports import Query
 from tests.factories import NOON
 from tests.workers.loop_world import CAT, DOG, World, a_world
@@ -147,6 +148,17 @@ async def test_a_job_closed_without_any_label_fails_with_the_counts(world: World
 
     with pytest.raises(Invalid, match="0 were skipped, 3 not answered"):
         await collected(world, work)
+
+
+async def test_a_tag_that_is_taken_is_refused_before_anybody_is_asked(world: World) -> None:
+    first, second = await a_job(world, tag="best"), await a_job(world, tag="best")
+    await world.database.documents(Task).add(first.task)
+    await run(world, first)
+
+    with pytest.raises(Invalid, match="has a tag 'best' already"):
+        await run(world, second)
+
+    assert await items(world, second) == []
 
 
 async def test_a_version_without_images_cannot_be_labeled(world: World) -> None:

@@ -19,8 +19,8 @@ from tiny_detector.pyramids import Pyramids
 from tiny_detector.samples import Indexes, Positives
 from tiny_detector.settings import TrainingSettings
 
-# Of 1.3 kB a row: what keeps training on thousands of images below a gigabyte.
-MOST_POSITIVES, MOST_NEGATIVES, MOST_PER_BOX = 100_000, 100_000, 16
+# Of 1.3 kB a row: beside the cache they take half a gigabyte at most, copies included.
+MOST_POSITIVES, MOST_NEGATIVES, MOST_PER_BOX = 50_000, 100_000, 16
 OFFSET_PENALTY = 10.0  # of the ridge regression
 
 

@@ -1,0 +1,25 @@
+"""The servers of the production profile, each for all tests of a session that need it."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from tests.servers.found import MONGO, RABBITMQ, S3, settings_of
+
+
+@pytest.fixture(scope="session")
+def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with settings_of(MONGO, tmp_path_factory.mktemp("mongod")) as settings:
+        yield settings[MONGO.setting]
+
+
+@pytest.fixture(scope="session")
+def amqp_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with settings_of(RABBITMQ, tmp_path_factory.mktemp("rabbitmq")) as settings:
+        yield settings[RABBITMQ.setting]
+
+
+@pytest.fixture(scope="session")
+def s3_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    with settings_of(S3, tmp_path_factory.mktemp("s3")) as settings:
+        yield settings

