@@ -7,8 +7,11 @@ from gateway.named import fault_of, named_faults
 from gateway.problems import gathered
 from gateway.services import Services
 from schemas.errors import Fault, Invalid, NotFound
-from schemas.parameters import EvaluateParameters, LabelParameters, Parameters, TaskParameters, TrainParameters
+from schemas.exchange_parameters import LabelParameters
+from schemas.model_parameters import EvaluateParameters, TrainParameters
+from schemas.parameters import Parameters
 from schemas.projects import ClassList, Project
+from schemas.task_types import TaskParameters
 from schemas.tasks import Input
 from storage.datasets.refs import resolve
 

@@ -6,24 +6,14 @@ from typing import Final
 from gateway.finding import project_named
 from gateway.services import Services
 from gateway.sources import path_faults
+from schemas.algebra_parameters import FilterParameters, Marked
 from schemas.errors import Fault, Invalid, NotFound, YmirError
 from schemas.evaluations import Evaluation
+from schemas.exchange_parameters import CopyParameters, ImportModelParameters, ImportParameters, ImportSource
 from schemas.executors import Executor, Purpose
+from schemas.model_parameters import InferParameters, MineParameters, ModelStage, TrainParameters, UsesExecutor
 from schemas.models import Model
-from schemas.parameters import (
-    CopyParameters,
-    FilterParameters,
-    ImportModelParameters,
-    ImportParameters,
-    ImportSource,
-    InferParameters,
-    Marked,
-    MineParameters,
-    ModelStage,
-    Parameters,
-    TrainParameters,
-    UsesExecutor,
-)
+from schemas.parameters import Parameters
 from schemas.projects import Project
 from schemas.schema import Id
 from schemas.uploads import Upload

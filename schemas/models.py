@@ -6,7 +6,7 @@ from pydantic import Field, JsonValue
 
 from schemas.annotations import ClassName, ObjectType
 from schemas.blobs import BlobRef
-from schemas.parameters import ModelStage
+from schemas.model_parameters import ModelStage
 from schemas.projects import Description
 from schemas.schema import Digest, Document, Id, Instant, Schema
 

@@ -11,10 +11,11 @@ from schemas.blobs import BlobRef
 from schemas.errors import Invalid
 from schemas.events import EventType, Fact, event_id
 from schemas.outcomes import Outcome, Pause, TaskResult
-from schemas.parameters import Slot, TaskParameters
+from schemas.parameters import Slot
 from schemas.problems import Problem
 from schemas.refs import Ref
 from schemas.schema import Document, Id, Instant, Schema
+from schemas.task_types import TaskParameters
 
 EPOCHS_OUTLIVED: Final = 5
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.parameters import SampleParameters
+from schemas.algebra_parameters import SampleParameters
 from schemas.schema import new_id
 from schemas.tasks import Task
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from schemas.errors import Invalid
-from schemas.parameters import ImportSource
+from schemas.exchange_parameters import ImportSource
 from schemas.uploads import Upload
 from storage.ports import Blobs, Database
 from workers.archives import ArchiveLimits, unpack

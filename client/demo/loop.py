@@ -11,21 +11,12 @@ from pydantic import JsonValue
 
 from client.api import Client
 from client.demo.annotator import KnownBoxes, answer, known_boxes
+from schemas.algebra_parameters import MergeParameters, Strategy
 from schemas.datasets import Version
 from schemas.evaluations import EvaluationReport
-from schemas.parameters import (
-    EvaluateParameters,
-    ImportParameters,
-    ImportSource,
-    InferParameters,
-    LabelParameters,
-    MergeParameters,
-    MineParameters,
-    ModelStage,
-    Parameters,
-    Strategy,
-    TrainParameters,
-)
+from schemas.exchange_parameters import ImportParameters, ImportSource, LabelParameters
+from schemas.model_parameters import EvaluateParameters, InferParameters, MineParameters, ModelStage, TrainParameters
+from schemas.parameters import Parameters
 from schemas.projects import Project, ProjectSubmission
 from schemas.refs import Source
 from schemas.splits import Split

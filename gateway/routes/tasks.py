@@ -19,8 +19,8 @@ from gateway.services import CALLER, SERVICES
 from schemas.blobs import BlobRef
 from schemas.errors import NotFound
 from schemas.pages import Page
-from schemas.parameters import TaskParameters
 from schemas.reports import Report
+from schemas.task_types import TaskParameters
 from schemas.tasks import FINAL, Task, TaskState
 from storage.ports import Query, Scalar
 

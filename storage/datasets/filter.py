@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from schemas.algebra_parameters import Conditions
 from schemas.annotations import ATTRIBUTES
-from schemas.parameters import Conditions
 from schemas.schema import Digest
 from storage.datasets.asset_ids import AssetIds, positions
 from storage.datasets.content import Content

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from schemas.algebra_parameters import Conditions
 from schemas.annotations import LayerName
 from schemas.errors import Invalid, NotFound
-from schemas.parameters import Conditions
 from schemas.schema import AssetId, Digest
 from schemas.splits import Split
 from storage.datasets.asset_ids import AssetIds, asset_ids_of, positions

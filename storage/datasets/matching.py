@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from schemas.parameters import Conditions
+from schemas.algebra_parameters import Conditions
 from storage.datasets.reading import ClassCodes, SegmentReader
 from storage.datasets.selections import Mask
 

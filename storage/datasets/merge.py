@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.algebra_parameters import Strategy
 from schemas.annotations import LayerName
 from schemas.manifests import Predictions
-from schemas.parameters import Strategy
 from schemas.schema import AssetId
 from schemas.splits import Split
 from storage.datasets.content import Content, LayerContent

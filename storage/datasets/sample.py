@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from schemas.parameters import Portion
+from schemas.algebra_parameters import Portion
 from storage.datasets.content import Content
 from storage.datasets.drawing import Numbers, Urn, largest_remainder
 from storage.datasets.restriction import Ids, restricted

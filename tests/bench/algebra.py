@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from schemas.algebra_parameters import FilterParameters, MergeParameters, SampleParameters, Strategy
 from schemas.outcomes import Outcome
-from schemas.parameters import FilterParameters, MergeParameters, SampleParameters, Strategy
 from schemas.refs import Source
 from storage.datasets.library import Library
 from storage.datasets.statistics import statistics_of

@@ -9,8 +9,8 @@ from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
 from schemas.annotations import GROUND_TRUTH
+from schemas.model_parameters import EvaluateParameters
 from schemas.outcomes import EvaluationRecord, Outcome
-from schemas.parameters import EvaluateParameters
 from schemas.splits import Split
 from storage.datasets.columns import ASSET_COLUMNS, BOX
 from storage.datasets.content import Content, LayerContent

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from schemas.parameters import ExportParameters
+from schemas.exchange_parameters import ExportParameters
 from tests.bench.measuring import peak_mb, timed
 from tests.bench.place import a_bench_place, sound
 from tests.bench.row import Measured, Size

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from schemas.parameters import ImportParameters
+from schemas.exchange_parameters import ImportParameters
 from tests.bench.measuring import peak_mb
 from tests.bench.place import BenchPlace, a_bench_place, sound
 from tests.bench.row import Measured, Size

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from client.api import Client
+from schemas.algebra_parameters import SampleParameters
 from schemas.events import EventType, LoggedEvent
+from schemas.exchange_parameters import ImportParameters
 from schemas.pages import Page
-from schemas.parameters import ImportParameters, SampleParameters
 from schemas.projects import Project, ProjectSubmission
 from schemas.tasks import Task, TaskState
 from tests.bench import pictures

@@ -13,7 +13,7 @@ from client.demo.table import table
 from schemas.blobs import BlobRef
 from schemas.errors import Invalid
 from schemas.evaluations import ClassFigures, EvaluationReport, EvaluationTable, Figures
-from schemas.parameters import ModelStage
+from schemas.model_parameters import ModelStage
 from schemas.schema import digest_of, new_id
 
 BLOB = BlobRef(digest=digest_of(b""), size=0)

@@ -6,18 +6,10 @@ import pytest
 
 from client.api import Client
 from client.demo.digits import build
+from schemas.algebra_parameters import FilterParameters, MergeParameters, SampleParameters, SplitParameters, Strategy
 from schemas.datasets import Version
-from schemas.parameters import (
-    FilterParameters,
-    ImportParameters,
-    ImportSource,
-    MergeParameters,
-    Parameters,
-    SampleParameters,
-    SplitParameters,
-    Strategy,
-    UnknownClasses,
-)
+from schemas.exchange_parameters import ImportParameters, ImportSource, UnknownClasses
+from schemas.parameters import Parameters
 from schemas.projects import Project, ProjectSubmission
 from schemas.refs import Source
 from tests.e2e.service import served

@@ -10,8 +10,8 @@ import numpy as np
 
 from schemas.annotations import GROUND_TRUTH
 from schemas.datasets import Version
+from schemas.exchange_parameters import ExportParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import ExportParameters
 from schemas.schema import new_id
 from schemas.splits import Split
 from schemas.tasks import Input

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
+from schemas.exchange_parameters import ImportParameters
 from schemas.outcomes import Outcome, VersionDraft
-from schemas.parameters import ImportParameters
 from schemas.projects import ClassEntry, ClassList
 from schemas.reports import Report
 from storage.datasets.library import Library

@@ -9,12 +9,13 @@ from typing import Any
 
 from typing_extensions import override
 
+from schemas.algebra_parameters import SampleParameters
 from schemas.blobs import BlobRef
 from schemas.datasets import Version
 from schemas.errors import Conflict
 from schemas.events import LoggedEvent
 from schemas.outcomes import Outcome, TaskResult, VersionDraft
-from schemas.parameters import MakesVersion, SampleParameters, Slot
+from schemas.parameters import MakesVersion, Slot
 from schemas.schema import digest_of
 from schemas.tasks import Task, TaskState
 from storage.announcing import Announcer

@@ -9,10 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.annotations import GROUND_TRUTH
-from schemas.evaluations import Evaluation, Figures
-from schemas.outcomes import Outcome, VersionDraft
-from schemas.parameters import (
+from schemas.algebra_parameters import (
     Conditions,
     ExcludeParameters,
     FilterParameters,
@@ -24,6 +21,9 @@ from schemas.parameters import (
     SplitParameters,
     Strategy,
 )
+from schemas.annotations import GROUND_TRUTH
+from schemas.evaluations import Evaluation, Figures
+from schemas.outcomes import Outcome, VersionDraft
 from schemas.refs import Source
 from schemas.schema import Id, new_id
 from schemas.splits import Split

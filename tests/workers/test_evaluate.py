@@ -10,8 +10,8 @@ import pytest
 from schemas.annotations import ATTRIBUTES
 from schemas.errors import Invalid
 from schemas.evaluations import Evaluation, EvaluationTable
+from schemas.model_parameters import EvaluateParameters
 from schemas.outcomes import EvaluationRecord, Outcome
-from schemas.parameters import EvaluateParameters
 from storage.datasets.content import Content, LayerContent
 from storage.datasets.rows import AnnotationRow, ImageRow
 from storage.datasets.segments import build_segment

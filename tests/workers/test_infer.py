@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import Invalid, NotFound
+from schemas.model_parameters import InferParameters, TrainParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import InferParameters, TrainParameters
 from tests.workers.loop_world import CAT, MINES, TRAINS, World, a_world, mines
 from workers.handlers.infer import infer
 from workers.handlers.train import train

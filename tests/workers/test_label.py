@@ -8,9 +8,9 @@ import pytest
 from schemas.annotations import GROUND_TRUTH, Annotation, Box
 from schemas.errors import Invalid
 from schemas.events import EventType
+from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import ItemState, JobState, LabelingItem, LabelingJob
 from schemas.outcomes import Outcome, Pause
-from schemas.parameters import LabelParameters
 from schemas.tasks import Task
 from storage.ports import Query
 from tests.factories import NOON

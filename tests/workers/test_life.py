@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from schemas.algebra_parameters import SampleParameters
 from schemas.datasets import Tag, Version
 from schemas.errors import Invalid, Unavailable
 from schemas.events import EventType
 from schemas.outcomes import Outcome, Pause
-from schemas.parameters import SampleParameters, Slot
+from schemas.parameters import Slot
 from schemas.problems import TYPE_PREFIX
 from schemas.projects import ClassEntry, ClassList
 from schemas.tasks import TaskState

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from schemas.algebra_parameters import SampleParameters
 from schemas.blobs import BlobRef
 from schemas.datasets import Tag, Version
 from schemas.errors import Conflict, Invalid, Unavailable
 from schemas.events import EventType
 from schemas.outcomes import Outcome, Pause
-from schemas.parameters import SampleParameters, Slot
+from schemas.parameters import Slot
 from schemas.schema import digest_of
 from schemas.tasks import Doorbell, Task, TaskState
 from storage.local_bus import LocalBus

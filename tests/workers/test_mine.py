@@ -7,8 +7,8 @@ import pytest
 
 from schemas.annotations import GROUND_TRUTH
 from schemas.errors import Invalid
+from schemas.model_parameters import MineParameters, TrainParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import MineParameters, TrainParameters
 from schemas.schema import Id
 from tests.workers.loop_world import CAT, MINES, TRAINS, World, a_world, config_of, mines
 from workers.handlers.mine import mine

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.errors import Invalid, NotFound
 from schemas.executors import Limits
+from schemas.model_parameters import TrainParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import TrainParameters
 from schemas.splits import Split
 from tests.workers.loop_world import (
     CAT,

@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.annotations import ATTRIBUTES
 from schemas.evaluations import ClassFigures, EvaluationTable, Figures
-from schemas.parameters import EvaluateParameters
+from schemas.model_parameters import EvaluateParameters
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.datasets.selections import Mask

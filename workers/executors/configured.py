@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from schemas.annotations import ClassName, ObjectType
 from schemas.errors import Fault, Invalid
 from schemas.executors import Purpose
-from schemas.parameters import UsesExecutor
+from schemas.model_parameters import UsesExecutor
 from schemas.projects import ClassList, Project
 from schemas.schema import Digest, digest_of
 from storage.ports import Database

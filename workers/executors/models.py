@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from schemas.errors import NotFound
+from schemas.model_parameters import ModelStage
 from schemas.models import Model, Stage
-from schemas.parameters import ModelStage
 from schemas.schema import Id
 from storage.ports import Database
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from schemas.executors import Purpose
-from schemas.parameters import ModelStage, UsesExecutor
+from schemas.model_parameters import ModelStage, UsesExecutor
 from schemas.projects import Project
 from schemas.reports import Finding, Report
 from storage.cache import BlobCache

@@ -10,8 +10,8 @@ from schemas.annotations import ObjectType
 from schemas.blobs import BlobRef
 from schemas.errors import Fault, Invalid, NotFound, YmirError
 from schemas.executors import Executor, Purpose, Runtime
+from schemas.model_parameters import UsesExecutor
 from schemas.outcomes import Outcome
-from schemas.parameters import UsesExecutor
 from schemas.problems import Problem
 from schemas.schema import Digest
 from storage.ports import Blobs, Database, Query

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from schemas.annotations import ClassName
 from schemas.blobs import BlobRef
+from schemas.model_parameters import TrainParameters
 from schemas.models import Model, Stage
-from schemas.parameters import TrainParameters
 from schemas.projects import Project
 from schemas.schema import derived_id
 from storage.ports import Blobs

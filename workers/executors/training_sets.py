@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from schemas.algebra_parameters import Strategy
 from schemas.annotations import LayerName
 from schemas.errors import Fault, Invalid
-from schemas.parameters import Overlap, Strategy, TrainParameters
+from schemas.model_parameters import Overlap, TrainParameters
 from schemas.schema import AssetId, Digest
 from schemas.splits import Split
 from schemas.tasks import Task

@@ -8,8 +8,8 @@ from pydantic import JsonValue
 from schemas.annotations import ATTRIBUTES, ObjectType
 from schemas.errors import Invalid
 from schemas.evaluations import Evaluation
+from schemas.model_parameters import EvaluateParameters
 from schemas.outcomes import EvaluationRecord, Outcome, TaskResult
-from schemas.parameters import EvaluateParameters
 from schemas.projects import Project
 from schemas.schema import derived_id
 from storage.datasets.content import Content

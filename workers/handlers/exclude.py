@@ -2,8 +2,8 @@
 
 import asyncio
 
+from schemas.algebra_parameters import ExcludeParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import ExcludeParameters
 from storage.datasets.exclude import excluded
 from storage.datasets.library import Library
 from workers.drafts import all_given, given, version_of

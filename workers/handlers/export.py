@@ -11,8 +11,8 @@ from pydantic import JsonValue
 
 from schemas.annotations import ATTRIBUTES, GROUND_TRUTH, LayerName
 from schemas.errors import Invalid, NotFound
+from schemas.exchange_parameters import ExportParameters
 from schemas.outcomes import Outcome, TaskResult
-from schemas.parameters import ExportParameters
 from schemas.projects import ClassList
 from schemas.reports import Finding, Report
 from storage.datasets.content import Content

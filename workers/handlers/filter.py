@@ -6,10 +6,10 @@ from io import BytesIO
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from schemas.algebra_parameters import Conditions, FilterParameters, Marked
 from schemas.errors import Invalid
 from schemas.evaluations import Evaluation
 from schemas.outcomes import Outcome
-from schemas.parameters import Conditions, FilterParameters, Marked
 from schemas.schema import Id
 from storage.datasets.asset_ids import AssetIds, asset_ids_of
 from storage.datasets.content import Content

@@ -1,7 +1,7 @@
 """Fuse: merge, then filter, then sample, as one step with one version."""
 
+from schemas.algebra_parameters import FuseParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import FuseParameters
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.drafts import version_of

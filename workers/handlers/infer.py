@@ -4,8 +4,8 @@ from pydantic import JsonValue
 
 from schemas.errors import Invalid
 from schemas.executors import Purpose
+from schemas.model_parameters import InferParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import InferParameters
 from schemas.reports import Report
 from storage.cache import BlobCache
 from storage.datasets.library import Library

@@ -8,8 +8,8 @@ from pydantic import JsonValue
 from schemas.annotations import ATTRIBUTES
 from schemas.blobs import BlobRef
 from schemas.errors import Fault, Invalid, NotFound
+from schemas.exchange_parameters import BadImage, ImportParameters
 from schemas.outcomes import Outcome, TaskResult, VersionDraft
-from schemas.parameters import BadImage, ImportParameters
 from schemas.problems import Problem
 from schemas.projects import ClassList
 from storage.datasets.content import Content

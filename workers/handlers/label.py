@@ -9,9 +9,9 @@ from schemas.annotations import GROUND_TRUTH
 from schemas.blobs import BlobRef
 from schemas.errors import Invalid
 from schemas.events import EventType, Fact, event_id
+from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import ItemState
 from schemas.outcomes import Outcome, Pause, TaskResult
-from schemas.parameters import LabelParameters
 from schemas.reports import Finding, Report
 from storage.datasets.content import Content, LayerContent
 from storage.datasets.inherit import inherited

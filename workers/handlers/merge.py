@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
+from schemas.algebra_parameters import FuseParameters, MergeParameters
 from schemas.errors import Fault, Invalid
 from schemas.outcomes import Outcome
-from schemas.parameters import FuseParameters, MergeParameters
 from schemas.problems import FAULTS_SHOWN, Problem
 from schemas.reports import Finding, Report
 from storage.datasets.library import Library

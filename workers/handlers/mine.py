@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from schemas.errors import Invalid
+from schemas.model_parameters import MineParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import MineParameters
 from schemas.reports import Finding, Report
 from storage.cache import BlobCache
 from storage.datasets.content import Content

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from schemas.algebra_parameters import Portion, SampleParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import Portion, SampleParameters
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.datasets.sample import sampled

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from schemas.algebra_parameters import SplitParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import SplitParameters
 from storage.datasets.library import Library
 from storage.datasets.split import dealt
 from storage.datasets.strata import strata_of

@@ -6,9 +6,9 @@ from pydantic import JsonValue
 
 from schemas.errors import Invalid
 from schemas.executors import Purpose
+from schemas.model_parameters import TrainParameters
 from schemas.models import Model
 from schemas.outcomes import ModelRecord, Outcome, TaskResult
-from schemas.parameters import TrainParameters
 from schemas.projects import Project
 from schemas.reports import Finding, Report
 from storage.cache import BlobCache

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from schemas.errors import Fault
-from schemas.parameters import BadImage as OnBadImage
-from schemas.parameters import ImportParameters
+from schemas.exchange_parameters import BadImage as OnBadImage
+from schemas.exchange_parameters import ImportParameters
 from schemas.splits import Split
 from storage.datasets.rows import ImageRow
 from workers.formats.format import FileRecord, Labels

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from schemas.errors import Fault
-from schemas.parameters import UnknownClasses
+from schemas.exchange_parameters import UnknownClasses
 from schemas.projects import ClassEntry
 from storage.datasets.rows import AnnotationRow
 

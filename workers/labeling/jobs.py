@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from schemas.errors import Conflict, Invalid
+from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import ItemState, JobState, LabelingItem, LabelingJob
-from schemas.parameters import LabelParameters
 from schemas.schema import Id, derived_id
 from schemas.tasks import Task
 from storage.datasets.content import Content

@@ -8,8 +8,8 @@ import numpy as np
 
 from schemas.errors import Invalid
 from schemas.executors import Purpose
+from schemas.model_parameters import MineParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import MineParameters
 from storage.datasets.asset_ids import asset_ids_of, positions
 from storage.datasets.content import Content
 from storage.datasets.library import Library

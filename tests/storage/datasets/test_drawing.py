@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.parameters import Portion
+from schemas.algebra_parameters import Portion
 from schemas.splits import Split
 from storage.datasets.content import Content
 from storage.datasets.drawing import largest_remainder

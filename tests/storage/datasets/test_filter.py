@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.algebra_parameters import Conditions
 from schemas.annotations import ATTRIBUTES, GROUND_TRUTH
-from schemas.parameters import Conditions
 from schemas.splits import Split
 from storage.datasets.asset_ids import asset_ids_of
 from storage.datasets.content import Content

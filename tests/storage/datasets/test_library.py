@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schemas.algebra_parameters import Strategy
 from schemas.annotations import GROUND_TRUTH
 from schemas.errors import Invalid, NotFound
 from schemas.manifests import Segment
-from schemas.parameters import Strategy
 from schemas.schema import Digest
 from schemas.splits import Split
 from storage.datasets.content import Content, LayerContent, whole_segment

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.algebra_parameters import Strategy
 from schemas.annotations import GROUND_TRUTH
 from schemas.manifests import Predictions
-from schemas.parameters import Strategy
 from schemas.splits import Split
 from storage.datasets.content import Content, LayerContent
 from storage.datasets.manifests import manifest_digest, manifest_of

@@ -7,8 +7,8 @@ import pytest
 
 from schemas.annotations import ATTRIBUTES
 from schemas.datasets import Version
+from schemas.exchange_parameters import ImportParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import ImportParameters
 from schemas.splits import Split
 from schemas.tasks import Input
 from tests.factories import NOON, PROJECT, a_task

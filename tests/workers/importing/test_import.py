@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
+from schemas.exchange_parameters import ImportParameters
 from schemas.outcomes import Outcome
-from schemas.parameters import ImportParameters
 from schemas.uploads import Upload
 from storage.datasets.rows import AnnotationRow
 from tests.factories import NOON

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import Invalid, NotFound
-from schemas.parameters import ImportParameters
+from schemas.exchange_parameters import ImportParameters
 from tests.workers.imports import Place
 from tests.workers.pictures import a_jpeg, a_voc_folder
 from workers.image_pool import ImagePool

@@ -1,0 +1,155 @@
+"""What is asked of the tasks that make a version out of versions."""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, PositiveInt, model_validator
+from typing_extensions import override
+
+from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
+from schemas.parameters import Fraction, MakesVersion, Seed, SingleSource, plain_refs, source_refs
+from schemas.refs import Ref, Source
+from schemas.schema import Id, Schema
+from schemas.splits import Split
+
+
+class Strategy(StrEnum):
+    """What merge does with an asset of two sources: refuse, keep the host's, or take the guest's."""
+
+    STOP = "stop"
+    HOST = "host"
+    GUEST = "guest"
+
+
+class MergeParameters(MakesVersion):
+    """Join sources, or (with ``ours``, ``theirs`` and perhaps ``base``) two lines of work."""
+
+    type: Literal["merge"] = "merge"
+    sources: Annotated[tuple[Source, ...], Field(max_length=1_000)] = ()
+    exclude: Annotated[tuple[Ref, ...], Field(max_length=1_000)] = ()
+    strategy: Strategy = Strategy.STOP
+    ours: Ref | None = None
+    theirs: Ref | None = None
+    base: Ref | None = None
+
+    @model_validator(mode="after")
+    def _is_one_kind_of_merge(self) -> Self:
+        three_way = self.ours is not None and self.theirs is not None
+        if bool(self.sources) == three_way or (self.ours is None) != (self.theirs is None):
+            message = "give either sources, or ours and theirs"
+            raise ValueError(message)
+        if self.base is not None and not three_way:
+            message = "base belongs to a merge of ours and theirs"
+            raise ValueError(message)
+        return self
+
+    @override
+    def refs(self) -> tuple[tuple[str, Ref], ...]:
+        sides = (("/ours", self.ours), ("/theirs", self.theirs), ("/base", self.base))
+        named = tuple((pointer, ref) for pointer, ref in sides if ref is not None)
+        return (*source_refs("/sources", self.sources), *plain_refs("/exclude", self.exclude), *named)
+
+
+class Marked(Schema):
+    """Assets that have an annotation with one of these marks in an evaluation."""
+
+    evaluation: Id
+    marks: Annotated[tuple[Literal["tp", "fp", "fn", "mtp"], ...], Field(min_length=1)]
+
+
+class Conditions(Schema):
+    """Which assets filter keeps: every condition given must hold for an annotation or asset of the layers."""
+
+    include_classes: tuple[ClassName, ...] = ()
+    """Any of them must be on the asset."""
+    exclude_classes: tuple[ClassName, ...] = ()
+    """None of them may be on the asset."""
+    layers: Annotated[tuple[LayerName, ...], Field(min_length=1)] = (GROUND_TRUTH,)
+    """Where annotations are looked for."""
+    attributes: dict[str, JsonValue] = {}
+    area: tuple[float | None, float | None] = (None, None)
+    """The least and the greatest area of an annotation, in square pixels."""
+    confidence: tuple[Fraction | None, Fraction | None] = (None, None)
+    splits: tuple[Split, ...] = ()
+    marked: Marked | None = None
+
+
+class FilterParameters(SingleSource, Conditions):
+    """Keep the assets that meet the conditions, whole."""
+
+    type: Literal["filter"] = "filter"
+
+
+class Portion(Schema):
+    """How much is taken: a count, or a rate."""
+
+    count: PositiveInt | None = None
+    rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: Seed = 0
+    stratify: bool = False
+    """Take the same share of every class (by the rarest class on each asset)."""
+
+    @model_validator(mode="after")
+    def _is_count_or_rate(self) -> Self:
+        if (self.count is None) == (self.rate is None):
+            message = "give either count or rate"
+            raise ValueError(message)
+        return self
+
+
+class SampleParameters(SingleSource, Portion):
+    """Keep a seeded random sample of the assets."""
+
+    type: Literal["sample"] = "sample"
+
+
+class FuseParameters(MakesVersion):
+    """Merge, then filter, then sample, in one step."""
+
+    type: Literal["fuse"] = "fuse"
+    sources: Annotated[tuple[Source, ...], Field(min_length=1, max_length=1_000)]
+    exclude: Annotated[tuple[Ref, ...], Field(max_length=1_000)] = ()
+    strategy: Strategy = Strategy.STOP
+    conditions: Conditions | None = None
+    portion: Portion | None = None
+
+    @override
+    def refs(self) -> tuple[tuple[str, Ref], ...]:
+        return (*source_refs("/sources", self.sources), *plain_refs("/exclude", self.exclude))
+
+
+class SplitParameters(SingleSource):
+    """Deal the assets out to training, validation and test."""
+
+    type: Literal["split"] = "split"
+    training: Fraction = 0.0
+    validation: Fraction = 0.0
+    test: Fraction = 0.0
+    seed: Seed = 0
+    stratify: bool = False
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if not 0 < self.training + self.validation + self.test <= 1 + 1e-9:
+            message = "the shares add up to more than 0 and at most 1; what is left is in no split"
+            raise ValueError(message)
+        return self
+
+
+class ExcludeParameters(SingleSource):
+    """Remove the assets of other versions."""
+
+    type: Literal["exclude"] = "exclude"
+    exclude: Annotated[tuple[Ref, ...], Field(min_length=1, max_length=1_000)]
+
+    @override
+    def refs(self) -> tuple[tuple[str, Ref], ...]:
+        return (("/source", self.source), *plain_refs("/exclude", self.exclude))
+
+
+class RelabelParameters(SingleSource):
+    """Give annotations of a layer other classes; an empty name drops them."""
+
+    type: Literal["relabel"] = "relabel"
+    layer: LayerName = GROUND_TRUTH
+    classes: Annotated[dict[ClassName, ClassName | Literal[""]], Field(min_length=1)]

@@ -1,0 +1,107 @@
+"""What is asked of the tasks that train models, use them, and measure them."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
+from typing_extensions import override
+
+from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
+from schemas.parameters import Fraction, Parameters, Seed, SingleSource, Slot, plain_refs, source_refs
+from schemas.refs import Ref, Source
+from schemas.schema import Id, Name, Schema
+
+
+class ModelStage(Schema):
+    """One stage of a model; the recommended one when ``stage`` is not given."""
+
+    id: Id
+    stage: str | None = None
+
+
+class UsesExecutor(Parameters):
+    """A task that runs an executor."""
+
+    executor: Name
+    config: dict[str, JsonValue] = {}
+    gpus: NonNegativeInt = 0
+
+    @property
+    @override
+    def slot(self) -> Slot:
+        return Slot.GPU if self.gpus else Slot.EXECUTOR
+
+
+class Overlap(StrEnum):
+    """What train does with an asset of both sets: refuse, or use it in one."""
+
+    STOP = "stop"
+    TRAINING = "training"
+    VALIDATION = "validation"
+
+
+class TrainParameters(UsesExecutor):
+    """Train a model."""
+
+    type: Literal["train"] = "train"
+    training: Annotated[tuple[Source, ...], Field(min_length=1, max_length=1_000)]
+    validation: Annotated[tuple[Ref, ...], Field(max_length=1_000)] = ()
+    """Versions to validate on; when none is given, the assets of the validation split of ``training``."""
+    model: Name
+    """The name of the line of models that the new one belongs to."""
+    classes: Annotated[tuple[ClassName, ...], Field(min_length=1)]
+    pretrained: ModelStage | None = None
+    on_overlap: Overlap = Overlap.STOP
+    layer: LayerName = GROUND_TRUTH
+
+    @override
+    def refs(self) -> tuple[tuple[str, Ref], ...]:
+        return (*source_refs("/training", self.training), *plain_refs("/validation", self.validation))
+
+
+class MineParameters(UsesExecutor, SingleSource):
+    """Keep the images from which a model would learn most."""
+
+    type: Literal["mine"] = "mine"
+    model: ModelStage
+    strategy: Name = "executor"
+    """How picks are chosen; ``executor`` takes the executor's own order."""
+    top_k: PositiveInt
+    seed: Seed = 0
+    keep_predictions: bool = False
+    labeled: Annotated[tuple[Ref, ...], Field(max_length=1_000)] = ()
+    """Versions whose assets are labeled already: they are not candidates."""
+
+    @override
+    def refs(self) -> tuple[tuple[str, Ref], ...]:
+        return (("/source", self.source), *plain_refs("/labeled", self.labeled))
+
+
+class InferParameters(UsesExecutor, SingleSource):
+    """Predict on the assets of a version."""
+
+    type: Literal["infer"] = "infer"
+    model: ModelStage
+    layer: LayerName | None = None
+    """The name of the layer of predictions; ``<model>@<stage>`` when not given."""
+
+
+class EvaluateParameters(Parameters):
+    """Measure a layer of predictions against the ground truth of the same version."""
+
+    type: Literal["evaluate"] = "evaluate"
+    source: Ref
+    layer: LayerName
+    ground_truth: LayerName = GROUND_TRUTH
+    iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """The overlap from which a prediction is marked as matching."""
+    confidence: Fraction = 0.3
+    """The confidence from which a prediction is marked."""
+    max_detections: PositiveInt = 100
+    """How many predictions of an image count; 100 is COCO's own."""
+    by: str | None = None
+    """An attribute of images by whose values the figures are broken down."""
+
+    @override
+    def refs(self) -> tuple[tuple[str, Ref], ...]:
+        return (("/source", self.source),)

@@ -1,0 +1,45 @@
+"""The types of tasks: the union of all parameters, told apart by ``type``."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.algebra_parameters import (
+    ExcludeParameters,
+    FilterParameters,
+    FuseParameters,
+    MergeParameters,
+    RelabelParameters,
+    SampleParameters,
+    SplitParameters,
+)
+from schemas.exchange_parameters import (
+    CopyParameters,
+    ExportParameters,
+    ImportModelParameters,
+    ImportParameters,
+    LabelParameters,
+    PullExecutorParameters,
+)
+from schemas.model_parameters import EvaluateParameters, InferParameters, MineParameters, TrainParameters
+
+TaskParameters = Annotated[
+    ImportParameters
+    | MergeParameters
+    | FilterParameters
+    | SampleParameters
+    | FuseParameters
+    | SplitParameters
+    | ExcludeParameters
+    | RelabelParameters
+    | CopyParameters
+    | TrainParameters
+    | MineParameters
+    | InferParameters
+    | LabelParameters
+    | EvaluateParameters
+    | ExportParameters
+    | ImportModelParameters
+    | PullExecutorParameters,
+    Field(discriminator="type"),
+]
