@@ -40,6 +40,7 @@ from storage.sqlite import open_database
 from workers.consumer import Consumer
 from workers.executors.process import ProcessRuntime
 from workers.executors.registry import BUILT_IN, inspect
+from workers.housekeeping import Housekeeping
 from workers.image_pool import open_pool
 from workers.importing.settings import ImportSettings
 from workers.runner import Runner
@@ -85,7 +86,7 @@ async def running(address: Address) -> AsyncIterator[None]:
         database = await stack.enter_async_context(open_database(data / "ymir.db"))
         blobs, bus = FolderBlobs(data / "blobs"), LocalBus()
         library = Library(database, blobs)
-        event_log = EventLog(database, source=place.url)
+        event_log = EventLog(database, source=f"urn:ymir:{derived_id('deployment', secret(data, LINK_KEY))}")
         announcer = Announcer(database.documents(Task), event_log, bus)
         importing = ImportSettings(import_roots=roots) if roots else ImportSettings()
         tools = Toolbox(
@@ -111,7 +112,7 @@ async def running(address: Address) -> AsyncIterator[None]:
         )
         await _first_start(database, data)
         await asyncio.to_thread(_emptied, data / "scratch")
-        working = _working(tools, bus=bus, announcer=announcer, settings=_worker_settings(data))
+        working = _working(tools, bus=bus, event_log=event_log, announcer=announcer, settings=_worker_settings(data))
         await stack.enter_async_context(working)
         await stack.enter_async_context(_answering(build_app(services), address))
         yield
@@ -119,7 +120,7 @@ async def running(address: Address) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _working(
-    tools: Toolbox, *, bus: LocalBus, announcer: Announcer, settings: WorkerSettings
+    tools: Toolbox, *, bus: LocalBus, event_log: EventLog, announcer: Announcer, settings: WorkerSettings
 ) -> AsyncIterator[None]:
     runner = Runner(
         name=WORKER,
@@ -140,9 +141,10 @@ async def _working(
         is_over=what_is_over(tools.database),
     )
     consumer = Consumer(bus=bus, runner=runner, settings=settings)
+    housekeeping = Housekeeping(database=tools.database, event_log=event_log, clock=utc_now, settings=settings)
     await sweep.take_all()  # nobody else can be running them: this process owns the folder
     # No TaskGroup: it would wrap what is raised while the rest of the service starts.
-    jobs = [asyncio.create_task(consumer.run()), asyncio.create_task(sweep.run())]
+    jobs = [asyncio.create_task(run()) for run in (consumer.run, sweep.run, housekeeping.run)]
     try:
         yield
     finally:
@@ -173,9 +175,10 @@ async def _first_start(database: Database, data: Path) -> None:
     try:
         await executors.add(found)
     except Conflict:
-        known = await executors.get(found.id)  # of an earlier release, or another place on the disk
-        changes = found.model_dump(exclude={"id", "generation", "created_at"})
-        await executors.replace(known.successor(**changes), was=known)
+        known = await executors.get(found.id)
+        if (known.reference, known.digest) != (found.reference, found.digest):  # another release, or place on the disk
+            changes = found.model_dump(include={"reference", "digest", "object_types", "templates"})
+            await executors.replace(known.successor(**changes), was=known)
 
 
 def _emptied(folder: Path) -> None:

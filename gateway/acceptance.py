@@ -6,10 +6,11 @@ from typing import NamedTuple
 from gateway.named import fault_of, named_faults
 from gateway.problems import gathered
 from gateway.services import Services
+from schemas.datasets import Tag, Version, dataset_id, tag_id
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.exchange_parameters import LabelParameters
 from schemas.model_parameters import EvaluateParameters, TrainParameters
-from schemas.parameters import Parameters
+from schemas.parameters import MakesVersion, Parameters
 from schemas.projects import ClassList, Project
 from schemas.task_types import TaskParameters
 from schemas.tasks import Input
@@ -41,6 +42,7 @@ async def check(parameters: TaskParameters, project: Project, services: Services
             faults += _layer_faults(parameters, pointer, set(version.counts.layers))
     parameters, class_faults = await _with_main_names(parameters, project, services)
     faults += [*class_faults, *await named_faults(parameters, project, services)]
+    faults += await _tag_faults(parameters, project, services)
     gathered(faults, "The task names things that do not exist or cannot be used.", step="Correct what is named.")
     return Checked(parameters, tuple(inputs))
 
@@ -59,6 +61,17 @@ async def _with_main_names(
     ]
     main = tuple(dict.fromkeys(names.get(name, name) for name in parameters.classes))
     return parameters.model_copy(update={"classes": main}), faults
+
+
+async def _tag_faults(parameters: Parameters, project: Project, services: Services) -> list[Fault]:
+    """Return a fault if the new version's tag names another; the worker asks again, at the end."""
+    if not isinstance(parameters, MakesVersion) or parameters.tag is None:
+        return []
+    tag = tag_id(dataset_id(project.id, parameters.dataset), parameters.tag)
+    taken = await services.database.documents(Tag).get_many([tag])
+    if not await services.database.documents(Version).get_many([tag.version for tag in taken]):
+        return []
+    return [Fault(f"The dataset {parameters.dataset!r} has a tag {parameters.tag!r} already.", "/tag")]
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -27,8 +27,7 @@ async def keep_answers(
     before anything is kept; Refused (409) if the job is closed.
     """
     if job.state is JobState.CLOSED:
-        detail = "The labeling job is closed; its answers are being made into a version."
-        raise Refused(HTTPStatus.CONFLICT, detail, step="Ask for a new label task.")
+        raise too_late()
     documents = database.documents(LabelingItem)
     wanted = {answer.asset: answer for answer in answers.answers}
     items = await _items(documents, job, wanted)
@@ -36,12 +35,20 @@ async def keep_answers(
     faults = await asyncio.to_thread(lambda: list(_faults(answers, job, items, names)))
     gathered(faults, "Some answers cannot be kept; none was.", step="Correct what is named, and send them again.")
     for _ in range(ATTEMPTS):
+        if any(item.sealed for item in items.values()):
+            raise too_late()
         pairs = [(_answered(was, wanted[asset], names, author, at), was) for asset, was in items.items()]
         kept = await documents.replace_many([(item, was) for item, was in pairs if item is not was])
         if not any(kept):
             return
         items = await _items(documents, job, wanted)
     raise Conflict("labeling job", job.id, key="generation", step="Send the answers again.")
+
+
+def too_late() -> Refused:
+    """Return what answers get once their job is closed."""
+    detail = "The labeling job is closed; its answers are being made into a version."
+    return Refused(HTTPStatus.CONFLICT, detail, step="See the task for what came of it, or ask for a new label task.")
 
 
 async def status_of(job: LabelingJob, database: Database) -> JobStatus:

@@ -61,7 +61,8 @@ async def cancel(request: web.Request, identity: Id) -> Task:
             continue
         if task.state is TaskState.WAITING:
             await close_jobs(services.database.documents(LabelingJob), cancelled, at=services.clock())
-        request.app[ERRANDS].announce(cancelled)
+        if cancelled.is_final:  # one that runs is told of by its owner
+            request.app[ERRANDS].announce(cancelled)
         return cancelled
     raise Conflict("task", identity, key="generation", step="Try again.")
 

@@ -1,20 +1,16 @@
 """Marks: which assets have an annotation with some mark in an evaluation."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
-from io import BytesIO
 from typing import Final, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from aiohttp import web
 
 from schemas.errors import Fault, Invalid
 from schemas.evaluations import Evaluation
 from schemas.schema import Digest, Id
-from storage.datasets.asset_ids import AssetIds, asset_ids_of
+from storage.datasets.asset_ids import AssetIds
+from storage.datasets.marks import marked_assets
 from storage.ports import Blobs, Database
 
 Mark = Literal["tp", "fp", "fn", "mtp"]
@@ -38,18 +34,11 @@ class Marks:
             raise Invalid("The evaluation does not exist.", step="Name one of the project's.", faults=[fault])
         wanted = (found[0].marks.digest, frozenset(marks))
         if wanted not in self._known:
-            self._known[wanted] = await asyncio.to_thread(_assets, await self._blobs.get(wanted[0]), wanted[1])
+            self._known[wanted] = await marked_assets(*wanted, blobs=self._blobs)
         self._known.move_to_end(wanted)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return self._known[wanted]
-
-
-def _assets(parquet: bytes, marks: frozenset[Mark]) -> AssetIds:
-    table = pq.read_table(BytesIO(parquet), columns=["asset", "mark"])
-    if marks:
-        table = table.filter(pc.is_in(table["mark"], value_set=pc.cast(pa.array(sorted(marks)), table["mark"].type)))
-    return asset_ids_of(pc.unique(table["asset"]).to_pylist())
 
 
 MARKS: Final = web.AppKey("marks", Marks)

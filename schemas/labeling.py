@@ -66,6 +66,8 @@ class LabelingItem(Document):
     annotations: tuple[Annotation, ...] = ()
     author: str | None = None
     answered_at: Instant | None = None
+    sealed: bool = False
+    """Read into the version: no answer changes it any more, so none that was accepted is left out."""
 
 
 class Answer(Schema):

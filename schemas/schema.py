@@ -15,7 +15,8 @@ def _to_milliseconds(instant: datetime) -> datetime:
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
-def _to_text(instant: datetime) -> str:
+def to_text(instant: datetime) -> str:
+    """Return an instant as it is stored: UTC, milliseconds, always as wide; so instants sort as their text does."""
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -23,8 +24,7 @@ Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 AssetId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-# Fixed width in text, so that instants sort as their text does.
-Instant = Annotated[AwareDatetime, AfterValidator(_to_milliseconds), PlainSerializer(_to_text, when_used="json")]
+Instant = Annotated[AwareDatetime, AfterValidator(_to_milliseconds), PlainSerializer(to_text, when_used="json")]
 
 
 class Schema(BaseModel):

@@ -79,13 +79,17 @@ def stage(root: Path, digest: Digest, data: bytes) -> Staged:
 
 def settle(staged: Sequence[Staged]) -> None:
     """Give complete files their names, durably; those that did not get it are removed."""
+    named = 0
     try:
         sync([one.file for one in staged])
         for one in staged:
             one.path.replace(one.place)
+            named += 1
         sync_folders({one.place.parent for one in staged})
     finally:
-        discard(staged)
+        for one in staged[:named]:
+            os.close(one.file)
+        discard(staged[named:])
 
 
 def discard(staged: Sequence[Staged]) -> None:

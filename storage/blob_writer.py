@@ -77,7 +77,9 @@ class BlobWriter:
             return None
         content = Content(digest_of(data), len(data))
         _compare(source, content)
-        if content.digest not in staged and not self._has(content):
+        # What a file is said to be was looked for above.
+        looked_for = isinstance(source.content, Path) and source.digest is not None
+        if content.digest not in staged and (looked_for or not self._has(content)):
             with folder_errors():
                 staged[content.digest] = stage(self._root, content.digest, data)
         return content

@@ -31,3 +31,9 @@ class WorkerSettings(BaseSettings):
     """After how long without a free slot a consumer hands back what it was given."""
     scratch: Path = Path("scratch")
     """Where attempts have their folders."""
+    event_days: PositiveInt = 30
+    """For how long events stay in the log."""
+    upload_days: PositiveInt = 7
+    """For how long an upload can be named by a task."""
+    request_hours: PositiveInt = 24
+    """For how long a repeated request with an idempotency key gets the answer of the first."""

@@ -18,6 +18,7 @@ from schemas.keys import Role
 from schemas.labeling import Answers, ItemState, ItemView, JobState, JobStatus, LabelingItem, LabelingJob
 from schemas.pages import Page
 from schemas.projects import ClassList
+from schemas.tasks import Task
 from storage.ports import Query, Scalar
 
 routes: Final = Routes("labeling")
@@ -108,6 +109,8 @@ async def _answer(request: web.Request, job: LabelingJob, answers: Answers, *, a
     services = request.app[SERVICES]
     if job.state is JobState.CLOSED:
         await wake(request, job.task)  # whoever closed it may have been stopped before it woke the task
+    elif (await services.database.documents(Task).get(job.task)).is_final:
+        job = await _close(request, job)  # whoever ended the task was stopped before that
     names = (await services.database.documents(ClassList).get(job.project)).main_names()
     now = services.clock()
     await keep_answers(answers, job, names=names, author=author, at=now, database=services.database)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
+from uuid import uuid4
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -14,9 +15,13 @@ from storage.folder import FolderBlobs
 from storage.local_bus import LocalBus
 from storage.mongo import open_database as open_mongo
 from storage.ports import Blobs, Bus, Database, Documents
+from storage.rabbitmq import open_bus
+from storage.s3 import open_blobs
 from storage.sqlite import open_database
 from tests.contract.things import Thing
 from tests.servers.mongod import another_database, drop_database
+from tests.servers.rabbitmq import delete_bus
+from tests.servers.s3 import damage_object
 
 T = TypeVar("T")
 
@@ -55,16 +60,35 @@ async def folder_shelf(folder: Path, _: pytest.FixtureRequest) -> AsyncIterator[
 
 
 @asynccontextmanager
+async def s3_shelf(_: Path, request: pytest.FixtureRequest) -> AsyncIterator[Shelf]:
+    settings = request.getfixturevalue("s3_settings")
+    url = f"{settings['YMIR_S3_URL']}/{uuid4().hex}"
+    keys = {"access_key": settings["YMIR_S3_ACCESS_KEY"], "secret_key": settings["YMIR_S3_SECRET_KEY"]}
+    async with open_blobs(url, **keys) as blobs:
+        yield Shelf(blobs, lambda digest: asyncio.to_thread(damage_object, url, keys, digest))
+        async for blob in blobs.list():
+            await blobs.remove(blob.digest)
+
+
+@asynccontextmanager
 async def local(_: Path, __: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     yield LocalBus()
+
+
+@asynccontextmanager
+async def rabbitmq(_: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    url, name = request.getfixturevalue("amqp_url"), f"test-{uuid4().hex}"
+    async with open_bus(url, name=name) as bus:
+        yield bus
+    await delete_bus(url, name)
 
 
 Row = Callable[[Path, pytest.FixtureRequest], AbstractAsyncContextManager[T]]
 
 # A row of a server takes it from a session's fixture, which starts it: `make check` leaves such rows out.
 DATABASES: Final[Mapping[str, Row[Database]]] = {"sqlite": sqlite, "mongo": mongo}
-SHELVES: Final[Mapping[str, Row[Shelf]]] = {"folder": folder_shelf}
-BUSES: Final[Mapping[str, Row[Bus]]] = {"local": local}
+SHELVES: Final[Mapping[str, Row[Shelf]]] = {"folder": folder_shelf, "s3": s3_shelf}
+BUSES: Final[Mapping[str, Row[Bus]]] = {"local": local, "rabbitmq": rabbitmq}
 IN_PROCESS: Final = frozenset({"sqlite", "folder", "local"})
 
 

@@ -5,8 +5,10 @@ import hashlib
 import pytest
 
 from schemas.labeling import ItemState, LabelingItem, LabelingJob
+from schemas.outcomes import Outcome
 from schemas.tasks import Task, TaskState
 from storage.ports import Query
+from tests.factories import NOON
 from tests.gateway.api import JSON, VIEWER, Api
 from tests.gateway.world import HEIGHT, PROJECT, WIDTH, World, a_picture
 
@@ -154,3 +156,21 @@ async def test_a_viewer_does_not_see_the_secret_of_a_job(api: Api, job: Labeling
 
     assert {listed["items"][0]["token"], shown["job"]["token"]} == {""}
     assert (await api.get(path(job)))["job"]["token"] == job.token
+
+
+async def test_an_item_that_was_read_into_the_version_takes_no_answer(api: Api, job: LabelingJob) -> None:
+    items = api.services.database.documents(LabelingItem)
+    (item,) = (await items.list(Query(equal={"job": job.id, "asset": asset(10)}))).items
+    await items.replace(item.successor(sealed=True), was=item)
+
+    await api.post(path(job, "/annotations"), answers(10), expect=409)
+
+
+async def test_a_job_whose_task_has_ended_closes_and_takes_no_answers(api: Api, job: LabelingJob) -> None:
+    tasks = api.services.database.documents(Task)
+    task = await tasks.get(job.task)
+    await tasks.replace(task.ended(Outcome(cancelled=True), at=NOON), was=task)
+
+    await api.post(path(job, "/annotations"), answers(10), expect=409)
+
+    assert (await api.get(path(job)))["job"]["state"] == "closed"

@@ -11,11 +11,13 @@ from typing_extensions import override
 
 from gateway.app import build_app
 from gateway.services import Services
+from schemas.datasets import Tag, tag_id
 from schemas.errors import Unavailable
 from schemas.executors import Purpose
 from schemas.labeling import JobState, LabelingJob
 from schemas.outcomes import Outcome
 from schemas.parameters import Slot
+from schemas.schema import new_id
 from schemas.tasks import Doorbell, Task, TaskState
 from schemas.uploads import Upload
 from storage.local_bus import LocalBus
@@ -113,6 +115,25 @@ async def test_a_type_that_no_worker_handles_is_refused(api: Api) -> None:
 
     assert problem["errors"][0]["pointer"] == "/type"
     assert "sample" in problem["step"]
+
+
+async def test_a_tag_that_names_a_version_is_refused_and_one_that_names_nothing_is_not(api: Api, world: World) -> None:
+    version = await world.version()
+    for name, named in (("taken", version.id), ("free", new_id())):
+        await world.add(
+            Tag(
+                id=tag_id(version.dataset, name),
+                project=version.project,
+                dataset=version.dataset,
+                name=name,
+                version=named,
+            )
+        )
+
+    problem = await api.post(TASKS, {**SAMPLE, "dataset": "pool", "tag": "taken"}, expect=422)
+    await api.post(TASKS, {**SAMPLE, "dataset": "pool", "tag": "free"}, expect=202)
+
+    assert [error["pointer"] for error in problem["errors"]] == ["/tag"]
 
 
 async def test_an_executor_without_a_template_for_it_is_refused(api: Api, world: World) -> None:

@@ -8,6 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import aio_pika
+
+from schemas.parameters import Slot
+from storage.rabbitmq_topology import Names
 from tests.servers.process import ServerProcess, accepts, free_port
 
 INSTALL: Final = "apt-get install rabbitmq-server"
@@ -45,6 +49,18 @@ def running(folder: Path) -> Iterator[tuple[ServerProcess, Mapping[str, str]]]:
         process.kill()
         # Erlang's register of names is a process apart; this one knew our node only.
         subprocess.run(["epmd", "-port", str(names), "-kill"], check=False, capture_output=True)  # noqa: S607 - Erlang's
+
+
+async def delete_bus(url: str, name: str) -> None:
+    """Delete the exchanges and the queues of a bus."""
+    names = Names(name)
+    connection = await aio_pika.connect(url)
+    async with connection:
+        channel = await connection.channel()
+        for exchange in (names.tasks, names.events, names.dead):
+            await channel.exchange_delete(exchange)
+        for queue in (names.dead, *(names.slot(slot) for slot in Slot)):
+            await channel.queue_delete(queue)
 
 
 def _environment(folder: Path, port: int, names: int) -> Mapping[str, str]:

@@ -1,12 +1,16 @@
 """An S3 server over a folder: rclone, from the wheel of the extra ``servers``; for tests only."""
 
+import io
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from schemas.schema import Digest
+from storage.blob_files import place
+from storage.s3_client import connect, read_address
 from tests.servers.process import ServerProcess, accepts, free_port
 
 INSTALL: Final = "make install (or: pip install .[servers])"
@@ -45,3 +49,14 @@ def running(folder: Path) -> Iterator[tuple[ServerProcess, Mapping[str, str]]]:
         )
     finally:
         process.kill()
+
+
+def damage_object(url: str, keys: Mapping[str, str], digest: Digest) -> None:
+    """Change a byte of a blob, which is in a bucket under a prefix, behind the back of the adapter."""
+    address = read_address(url)
+    client = connect(address, **keys, region="us-east-1", connections=1)
+    name = place(Path(address.prefix), digest).as_posix()
+    with closing(client.get_object(address.bucket, name)) as response:
+        data = response.read()
+    changed = bytes([data[0] ^ 1]) + data[1:]
+    client.put_object(address.bucket, name, io.BytesIO(changed), len(changed))

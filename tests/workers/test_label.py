@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.annotations import GROUND_TRUTH, Annotation, Box
-from schemas.errors import Invalid
+from schemas.errors import Conflict, Invalid
 from schemas.events import EventType
 from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import ItemState, JobState, LabelingItem, LabelingJob
@@ -183,3 +183,34 @@ async def test_labels_that_fit_the_base_keep_its_annotation_ids(world: World) ->
     content = await world.library.content((await world.library.version(work.task.version_of("/base"))).digest)
     (base,) = [row async for row in world.library.rows(content)]
     assert row.layers[GROUND_TRUTH][0].id == base.layers[GROUND_TRUTH][0].id
+
+
+async def test_an_answer_that_comes_between_closing_and_reading_is_in_the_version_or_refused(world: World) -> None:
+    work = await a_job(world)
+    await run(world, work)
+    early, late, _ = await items(world, work)
+    await answer(world, early, ItemState.LABELED, KITTEN)
+
+    outcome = await collected(world, work)
+
+    assert isinstance(outcome, Outcome)
+    with pytest.raises(Conflict):
+        await answer(world, late, ItemState.LABELED, KITTEN)
+    assert all(item.sealed for item in await items(world, work))
+
+
+async def test_collecting_again_after_its_worker_died_gives_the_same_version(world: World) -> None:
+    work = await a_job(world)
+    await run(world, work)
+    await answer(world, (await items(world, work))[0], ItemState.LABELED, KITTEN)
+
+    first = await collected(world, work)
+    again = await run(world, Work(first_step_done(work), work.parameters, scratch=work.scratch, now=work.now))
+
+    assert isinstance(first, Outcome)
+    assert isinstance(again, Outcome)
+    assert first.records == again.records
+
+
+def first_step_done(work: Work[LabelParameters]) -> Task:
+    return work.task.model_copy(update={"step": "collect"})

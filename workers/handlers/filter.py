@@ -1,20 +1,15 @@
 """Filter: the assets that meet some conditions become a version."""
 
-import asyncio
-from io import BytesIO
-
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from schemas.algebra_parameters import Conditions, FilterParameters, Marked
 from schemas.errors import Invalid
 from schemas.evaluations import Evaluation
 from schemas.outcomes import Outcome
 from schemas.schema import Id
-from storage.datasets.asset_ids import AssetIds, asset_ids_of
+from storage.datasets.asset_ids import AssetIds
 from storage.datasets.content import Content
 from storage.datasets.filter import filtered
 from storage.datasets.library import Library
+from storage.datasets.marks import marked_assets
 from storage.ports import Blobs, Database
 from workers.drafts import given, version_of
 from workers.work import Work
@@ -45,10 +40,4 @@ async def _marked(marked: Marked, project: Id, *, blobs: Blobs, database: Databa
     evaluation = await database.documents(Evaluation).get(marked.evaluation)
     if evaluation.project != project:
         raise Invalid(f"The evaluation {marked.evaluation} is of another project.", step="Name one of this project.")
-    return await asyncio.to_thread(_assets_marked, await blobs.get(evaluation.marks.digest), marked.marks)
-
-
-def _assets_marked(parquet: bytes, marks: tuple[str, ...]) -> AssetIds:
-    table = pq.read_table(BytesIO(parquet), columns=["asset", "mark"])
-    chosen = table.filter(pc.is_in(table["mark"], value_set=pc.cast(list(marks), table["mark"].type)))
-    return asset_ids_of(pc.unique(chosen["asset"]).to_pylist())
+    return await marked_assets(evaluation.marks.digest, marked.marks, blobs=blobs)

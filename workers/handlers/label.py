@@ -10,7 +10,7 @@ from schemas.blobs import BlobRef
 from schemas.errors import Invalid
 from schemas.events import EventType, Fact, event_id
 from schemas.exchange_parameters import LabelParameters
-from schemas.labeling import ItemState
+from schemas.labeling import ItemState, LabelingItem
 from schemas.outcomes import Outcome, Pause, TaskResult
 from schemas.reports import Finding, Report
 from storage.datasets.content import Content, LayerContent
@@ -22,7 +22,7 @@ from storage.datasets.segments import build_segment
 from storage.datasets.selections import all_rows
 from storage.ports import Blobs, Database
 from workers.drafts import version_draft
-from workers.labeling.jobs import answered, is_over, job_id, open_job
+from workers.labeling.jobs import is_over, job_id, open_job, sealed
 from workers.records import reserve_tag
 from workers.work import Work
 
@@ -78,16 +78,22 @@ def _fact(work: Work[LabelParameters], event_type: EventType) -> Fact:
 
 
 async def _labels(work: Work[LabelParameters], database: Database) -> Labels:
-    job = job_id(work.task.id)
-    annotations = {
-        bytes.fromhex(item.asset): tuple(
-            to_row(given.model_copy(update={"author": given.author or item.author})) for given in item.annotations
-        )
-        async for item in answered(job, ItemState.LABELED, database)
-    }
-    skipped = [item.asset async for item in answered(job, ItemState.SKIPPED, database)]
-    unanswered = [item.asset async for item in answered(job, ItemState.OPEN, database)]
-    return Labels(annotations, skipped, unanswered)
+    labels = Labels({}, [], [])
+    async for item in sealed(job_id(work.task.id), database):
+        match item.state:
+            case ItemState.LABELED:
+                labels.annotations[bytes.fromhex(item.asset)] = _rows(item)
+            case ItemState.SKIPPED:
+                labels.skipped.append(item.asset)
+            case ItemState.OPEN:
+                labels.unanswered.append(item.asset)
+    return labels
+
+
+def _rows(item: LabelingItem) -> tuple[AnnotationRow, ...]:
+    authors = (given.author or item.author for given in item.annotations)
+    authored = zip(item.annotations, authors, strict=True)
+    return tuple(to_row(given.model_copy(update={"author": author})) for given, author in authored)
 
 
 async def _outcome(

@@ -1,18 +1,18 @@
 """Labeling jobs: made of a version's assets, and read back when they are over."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from schemas.errors import Conflict, Invalid
 from schemas.exchange_parameters import LabelParameters
-from schemas.labeling import ItemState, JobState, LabelingItem, LabelingJob
+from schemas.labeling import JobState, LabelingItem, LabelingJob
 from schemas.schema import Id, derived_id
 from schemas.tasks import Task
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.datasets.rows import AssetRow, to_annotation
-from storage.ports import Database, Query
+from storage.ports import Database, Documents, Query
 from workers.work import Work
 
 BATCH: Final = 500
@@ -49,16 +49,23 @@ async def open_job(work: Work[LabelParameters], content: Content, *, library: Li
     await _add_once(work, database, items=count)
 
 
-async def answered(job: Id, state: ItemState, database: Database) -> AsyncIterator[LabelingItem]:
-    """Yield the items of a job that are in a state, in their order."""
+async def sealed(job: Id, database: Database) -> AsyncIterator[LabelingItem]:
+    """Yield the items of a closed job in their order, each sealed before it is read."""
     items, cursor = database.documents(LabelingItem), None
     while True:
-        query = Query(equal={"job": job, "state": state})
-        page = await items.list(query, order="position", limit=BATCH, cursor=cursor)
-        for item in page.items:
+        page = await items.list(Query(equal={"job": job}), order="position", limit=BATCH, cursor=cursor)
+        for item in await _seal(page.items, items):
             yield item
         if (cursor := page.next) is None:
             return
+
+
+async def _seal(found: Sequence[LabelingItem], items: Documents[LabelingItem]) -> list[LabelingItem]:
+    while pairs := [(item.successor(sealed=True), item) for item in found if not item.sealed]:
+        await items.replace_many(pairs)
+        # Read again: an answer may have come before its item was sealed.
+        found = sorted(await items.get_many([item.id for item in found]), key=lambda item: item.position)
+    return list(found)
 
 
 async def _add_once(work: Work[LabelParameters], database: Database, *, items: int) -> None:

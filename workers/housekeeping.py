@@ -1,0 +1,54 @@
+"""Housekeeping: forgets what is only kept for a while."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from schemas.errors import Unavailable
+from schemas.requests import RememberedRequest
+from schemas.schema import Document, to_text
+from schemas.uploads import Upload
+from storage.event_log import EventLog
+from storage.ports import Clock, Database, Query
+from workers.settings import WorkerSettings
+
+PAUSE_SECONDS: Final = 3600.0
+
+log = structlog.get_logger(__name__)
+
+
+class Housekeeping:
+    """Removes old events, remembered requests and uploads, once an hour."""
+
+    def __init__(self, *, database: Database, event_log: EventLog, clock: Clock, settings: WorkerSettings) -> None:
+        self._database = database
+        self._event_log = event_log
+        self._now = clock
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Keep house until cancelled."""
+        while True:
+            try:
+                await self.tidy()
+            except Unavailable as error:
+                log.warning("housekeeping waits for the store", error=error.detail)
+            except Exception:
+                log.exception("housekeeping failed")
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def tidy(self) -> None:
+        """Remove everything that is too old by now. Raises Unavailable."""
+        now, settings = self._now(), self._settings
+        await self._event_log.trim(now - timedelta(days=settings.event_days))
+        await self._forget(RememberedRequest, before=now - timedelta(hours=settings.request_hours))
+        await self._forget(Upload, before=now - timedelta(days=settings.upload_days))
+
+    async def _forget(self, kind: type[Document], *, before: datetime) -> None:
+        documents = self._database.documents(kind)
+        old = Query(below={"created_at": to_text(before)})
+        while page := (await documents.list(old, order="created_at")).items:
+            for document in page:
+                await documents.remove(document.id)
