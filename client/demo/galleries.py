@@ -11,7 +11,7 @@ from schemas.schema import AssetId, Schema
 
 SHOWN: Final = 12
 SIDE: Final = 256
-CONFIDENT: Final = "0.3"
+CONFIDENT: Final = "0.5"
 
 
 class Listed(Schema):
