@@ -5,6 +5,7 @@ DATA ?=
 SEEDS ?=
 IMPORT_ROOT ?=
 LOCK_ARGS ?=
+ARGS ?=
 
 BIN := .venv/bin
 STAMP := .venv/installed
@@ -37,15 +38,16 @@ format: $(STAMP) ## write the code the way `make check` wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## measure the budgets beside the recorded figures of the peers
-	$(BIN)/python -m tests.bench
+bench: $(STAMP) ## measure the budgets beside the recorded figures of the peers [ARGS=--quick]
+	$(BIN)/python -m tests.bench $(ARGS)
 
-servers: $(STAMP) ## which servers of the production profile are to be found here
+servers: $(STAMP) ## RabbitMQ, MongoDB and an S3 server until Ctrl-C, and the settings that name them
 	$(BIN)/python -m tests.servers
 
 lock: $(STAMP) ## write requirements.lock anew from pyproject.toml [LOCK_ARGS=--upgrade]
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
 	$(BIN)/uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra demo --extra dev \
+	  --extra servers \
 	  --no-annotate --custom-compile-command "make lock" --quiet $(LOCK_ARGS) \
 	  --output-file requirements.lock pyproject.toml
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
-from schemas.errors import Conflict
+from schemas.errors import Unavailable
 from schemas.schema import Schema
 
 LOCK: Final = "lock"
@@ -25,7 +25,7 @@ class Owner(Schema):
 def owned(folder: Path) -> Iterator[Callable[[str], None]]:
     """Own a data folder, made if need be; yield what tells others the address at which its owner serves.
 
-    Raise Conflict, naming the owner, if another process owns it.
+    Raise Unavailable, naming the owner, if another process owns it.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / LOCK).open("a+") as file:
@@ -35,7 +35,7 @@ def owned(folder: Path) -> Iterator[Callable[[str], None]]:
             owner = owner_of(folder)
             told = "another process" if owner is None else f"process {owner.process}{_serving(owner)}"
             step = "Use that service, or stop it first."
-            raise Conflict("data folder", folder, key=f"it belongs to {told}", step=step) from None
+            raise Unavailable(f"The data folder {folder} belongs to {told}.", step=step) from None
         _write(file)
         try:
             yield partial(_write, file)

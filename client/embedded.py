@@ -60,7 +60,7 @@ log = structlog.get_logger(__name__)
 async def serve(place: Place) -> None:
     """Run the whole service until SIGINT or SIGTERM; what runs then is handed over to the next start.
 
-    Raises Conflict if another process owns the data folder, Unavailable if the address is taken.
+    Raises Unavailable if another process owns the data folder, or the address is taken.
     """
     log_to_stderr()
     stop = asyncio.Event()

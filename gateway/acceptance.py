@@ -1,16 +1,17 @@
 """Acceptance: what is checked of a task before it is kept, and what its refs name at that moment."""
 
-from difflib import get_close_matches
 from typing import NamedTuple
 
+from gateway.class_names import with_main_names
 from gateway.named import fault_of, named_faults
 from gateway.problems import gathered
 from gateway.services import Services
-from schemas.datasets import Tag, Version, dataset_id, tag_id
+from gateway.targets import target_faults
+from schemas.algebra_parameters import FilterParameters
 from schemas.errors import Fault, Invalid, NotFound
-from schemas.exchange_parameters import LabelParameters
-from schemas.model_parameters import EvaluateParameters, TrainParameters
-from schemas.parameters import MakesVersion, Parameters
+from schemas.exchange_parameters import ExportParameters, LabelParameters
+from schemas.model_parameters import EvaluateParameters
+from schemas.parameters import Parameters
 from schemas.projects import ClassList, Project
 from schemas.task_types import TaskParameters
 from schemas.tasks import Input
@@ -40,43 +41,12 @@ async def check(parameters: TaskParameters, project: Project, services: Services
         else:
             inputs.append(Input(pointer=pointer, ref=ref, version=version.id))
             faults += _layer_faults(parameters, pointer, set(version.counts.layers))
-    parameters, class_faults = await _with_main_names(parameters, project, services)
+    names = (await services.database.documents(ClassList).get(project.id)).main_names()
+    parameters, class_faults = with_main_names(parameters, names)
     faults += [*class_faults, *await named_faults(parameters, project, services)]
-    faults += await _tag_faults(parameters, project, services)
+    faults += await target_faults(parameters, project, services)
     gathered(faults, "The task names things that do not exist or cannot be used.", step="Correct what is named.")
     return Checked(parameters, tuple(inputs))
-
-
-async def _with_main_names(
-    parameters: TaskParameters, project: Project, services: Services
-) -> tuple[TaskParameters, list[Fault]]:
-    """Return train and label parameters with main names in place of aliases, and a fault for each unknown class."""
-    if not isinstance(parameters, TrainParameters | LabelParameters):
-        return parameters, []
-    names = (await services.database.documents(ClassList).get(project.id)).main_names()
-    faults = [
-        Fault(f"The project has no class {name!r}.{_nearest(name, list(names))}", f"/classes/{position}")
-        for position, name in enumerate(parameters.classes)
-        if name not in names
-    ]
-    main = tuple(dict.fromkeys(names.get(name, name) for name in parameters.classes))
-    return parameters.model_copy(update={"classes": main}), faults
-
-
-async def _tag_faults(parameters: Parameters, project: Project, services: Services) -> list[Fault]:
-    """Return a fault if the new version's tag names another; the worker asks again, at the end."""
-    if not isinstance(parameters, MakesVersion) or parameters.tag is None:
-        return []
-    tag = tag_id(dataset_id(project.id, parameters.dataset), parameters.tag)
-    taken = await services.database.documents(Tag).get_many([tag])
-    if not await services.database.documents(Version).get_many([tag.version for tag in taken]):
-        return []
-    return [Fault(f"The dataset {parameters.dataset!r} has a tag {parameters.tag!r} already.", "/tag")]
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" The nearest is {near[0]!r}." if near else ""
 
 
 def _layer_faults(parameters: Parameters, pointer: str, layers: set[str]) -> list[Fault]:
@@ -86,6 +56,10 @@ def _layer_faults(parameters: Parameters, pointer: str, layers: set[str]) -> lis
         wanted = {"/layer": parameters.layer, "/ground_truth": parameters.ground_truth}
     if isinstance(parameters, LabelParameters) and pointer == "/source":
         wanted = {"/keep": parameters.keep}
+    if isinstance(parameters, ExportParameters):
+        wanted = {"/layer": parameters.layer}
+    if isinstance(parameters, FilterParameters):
+        wanted = {f"/layers/{position}": layer for position, layer in enumerate(parameters.layers)}
     known = f"It has: {', '.join(sorted(layers))}." if layers else "It has none."
     return [
         Fault(f"The version has no layer {layer!r}. {known}", where)

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.finding import project_named
 from gateway.services import Services
 from gateway.sources import path_faults
 from schemas.algebra_parameters import FilterParameters, Marked
-from schemas.errors import Fault, Invalid, NotFound, YmirError
+from schemas.errors import Fault, YmirError
 from schemas.evaluations import Evaluation
-from schemas.exchange_parameters import CopyParameters, ImportModelParameters, ImportParameters, ImportSource
+from schemas.exchange_parameters import (
+    ImportParameters,
+    ImportSource,
+    LabelParameters,
+)
 from schemas.executors import Executor, Purpose
 from schemas.model_parameters import InferParameters, MineParameters, ModelStage, TrainParameters, UsesExecutor
 from schemas.models import Model
@@ -17,7 +20,6 @@ from schemas.parameters import Parameters
 from schemas.projects import Project
 from schemas.schema import Id
 from schemas.uploads import Upload
-from storage.datasets.refs import resolve
 from storage.ports import Query
 
 PURPOSE_OF: Final[Mapping[type[Parameters], Purpose]] = {
@@ -26,14 +28,16 @@ PURPOSE_OF: Final[Mapping[type[Parameters], Purpose]] = {
     InferParameters: Purpose.INFER,
 }
 
+TOOLS: Final = ("api",)
+
 
 async def named_faults(parameters: Parameters, project: Project, services: Services) -> list[Fault]:
     """Return a fault for everything that some parameters name and that does not exist, or cannot be used."""
     faults: list[Fault] = []
-    if isinstance(parameters, ImportParameters | ImportModelParameters):
+    if isinstance(parameters, ImportParameters):
         faults += await _source_faults(parameters.source, services)
-    if isinstance(parameters, CopyParameters):
-        faults += await _foreign_faults(parameters.project, parameters.ref, "", services)
+    if isinstance(parameters, LabelParameters) and parameters.tool not in TOOLS:
+        faults.append(Fault(f"There is no labeling tool {parameters.tool!r}. There is: {', '.join(TOOLS)}.", "/tool"))
     if isinstance(parameters, UsesExecutor):
         faults += await _executor_faults(parameters, services)
     if isinstance(parameters, MineParameters | InferParameters):
@@ -51,24 +55,13 @@ def fault_of(error: YmirError, pointer: str) -> Fault:
 
 
 async def _source_faults(source: ImportSource, services: Services) -> list[Fault]:
+    if source.url is not None or source.project is not None:
+        where = "/source/url" if source.url is not None else "/source/project"
+        return [Fault("This release imports paths of the server and uploads.", where)]
     if source.path is not None:
         return await path_faults(source.path, services.settings.import_roots)
     if source.upload is not None and not await services.database.documents(Upload).get_many([source.upload]):
         return [Fault("There is no such upload, or it was removed after a while.", "/source/upload")]
-    if source.project is not None and source.ref is not None:
-        return await _foreign_faults(source.project, source.ref, "/source", services)
-    return []
-
-
-async def _foreign_faults(project: str, ref: str, pointer: str, services: Services) -> list[Fault]:
-    try:
-        owner = await project_named(services.database, project)
-    except NotFound as error:
-        return [fault_of(error, f"{pointer}/project")]
-    try:
-        await resolve(ref, owner.id, services.database)
-    except (NotFound, Invalid) as error:
-        return [fault_of(error, f"{pointer}/ref")]
     return []
 
 

@@ -112,6 +112,8 @@ def _without_repeats(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, JsonVa
 def _message(detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         return "This field is not known here."
+    if detail["type"] == "union_tag_not_found":
+        return "This field is required: it says which kind is meant."
     return detail["msg"].removeprefix("Value error, ")
 
 
@@ -127,4 +129,6 @@ def _pointer(detail: ErrorDetails, given: Any) -> str:  # noqa: ANN401 - it desc
         elif position < last or detail["type"] != "missing":
             continue
         parts.append(str(step).replace("~", "~0").replace("/", "~1"))
+    if detail["type"] == "union_tag_not_found":
+        parts.append("type")
     return "".join(f"/{part}" for part in parts)

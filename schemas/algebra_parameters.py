@@ -73,6 +73,18 @@ class Conditions(Schema):
     splits: tuple[Split, ...] = ()
     marked: Marked | None = None
 
+    @model_validator(mode="after")
+    def _something_can_meet_them(self) -> Self:
+        for name, (least, greatest) in (("area", self.area), ("confidence", self.confidence)):
+            if least is not None and greatest is not None and least > greatest:
+                message = f"{name} is the least and then the greatest: {least} is more than {greatest}"
+                raise ValueError(message)
+        both = set(self.include_classes) & set(self.exclude_classes)
+        if both:
+            message = f"a class is either included or excluded: {', '.join(sorted(both))}"
+            raise ValueError(message)
+        return self
+
 
 class FilterParameters(SingleSource, Conditions):
     """Keep the assets that meet the conditions, whole."""
@@ -131,7 +143,7 @@ class SplitParameters(SingleSource):
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
         if not 0 < self.training + self.validation + self.test <= 1 + 1e-9:
-            message = "the shares add up to more than 0 and at most 1; what is left is in no split"
+            message = "training, validation and test must add up to more than 0 and at most 1; the rest is in no split"
             raise ValueError(message)
         return self
 

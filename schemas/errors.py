@@ -58,13 +58,17 @@ class Denied(YmirError):
 
 
 class Conflict(YmirError):
-    """Somebody else changed it first; ``key`` names the unique key that is taken, or ``generation``."""
+    """Somebody else was first; ``key`` names the unique key that is taken, or ``generation`` if it was changed."""
 
     slug = "conflict"
     title = "Conflict"
 
     def __init__(self, kind: str, identity: object, *, key: str, step: str = "") -> None:
-        super().__init__(f"The {kind} {str(identity)!r} was changed or taken by another: {key}.", step=step)
+        if key == "generation":
+            detail = f"The {kind} {str(identity)!r} was changed by another meanwhile."
+        else:
+            detail = f"There is a {kind} with the same {key} already ({str(identity)!r})."
+        super().__init__(detail, step=step)
         self.key = key
 
 

@@ -91,13 +91,14 @@ class ClassList(Document):
         """Return the list with ``entries`` added, or their aliases replaced; raise Invalid naming every conflict."""
         changed = {entry.name: entry for entry in self.classes}
         changed |= {entry.name: entry for entry in entries}
-        owners: dict[str, str] = {}
+        owners = {entry.name: entry.name for entry in changed.values()}
         faults: list[Fault] = []
         for entry in changed.values():
-            for name in (entry.name, *entry.aliases):
-                owner = owners.setdefault(name, entry.name)
-                if owner != entry.name or (name == entry.name and name in entry.aliases):
-                    faults.append(Fault(f"{name!r} is already a name or alias of the class {owner!r}.", entry.name))
+            for alias in entry.aliases:
+                owner = owners.setdefault(alias, entry.name)
+                if owner != entry.name or alias == entry.name:
+                    detail = f"{alias!r} would be an alias of {entry.name!r}, and is a name or alias of {owner!r}."
+                    faults.append(Fault(detail, entry.name))
         if faults:
             message = "Some names are taken by other classes; nothing was changed."
             raise Invalid(message, step="Leave out the names that are taken.", faults=faults)

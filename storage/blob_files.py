@@ -40,7 +40,7 @@ def place(root: Path, digest: Digest) -> Path:
     if not _DIGEST.fullmatch(digest):
         raise Invalid(f"{digest!r} is no digest of a blob.", step="give sha256: and 64 lower-case hex digits")
     name = digest.removeprefix("sha256:")
-    return root / name[-2:] / name
+    return root.joinpath(name[-2:], name)
 
 
 def make_folders(root: Path) -> None:
@@ -66,7 +66,7 @@ def is_there(path: Path, *, size: int) -> bool:
 
 def stage(root: Path, digest: Digest, data: bytes) -> Staged:
     """Write some bytes beside their place, read-only."""
-    path = root / INCOMING / uuid4().hex
+    path = root.joinpath(INCOMING, uuid4().hex)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
     staged = Staged(file, path, place(root, digest))
     try:

@@ -40,10 +40,15 @@ def outlived(task: Task) -> Outcome:
         title="Its workers vanished",
         status=500,
         detail=f"{task.outlived} workers vanished while they ran this task.",
-        instance=f"/v1/tasks/{task.id}",
+        instance=instance_of(task),
         step="See the workers' logs: the task may need more memory than they have. Then retry it.",
     )
     return Outcome(problem=problem)
+
+
+def instance_of(task: Task) -> str:
+    """Return where the problem of a task is told of."""
+    return f"/v1/tasks/{task.id}"
 
 
 def _tries_of(error: Exception) -> int | None:
@@ -57,9 +62,8 @@ def _backoff(tries: int) -> timedelta:
 
 
 def _problem(task: Task, error: Exception) -> Problem:
-    instance = f"/v1/tasks/{task.id}"
     if isinstance(error, YmirError):
-        return Problem.of(error, status=STATUS[type(error)], instance=instance)
+        return Problem.of(error, status=STATUS[type(error)], instance=instance_of(task))
     reference = uuid4().hex
     log.error("task failed on a bug", task=task.id, reference=reference, exc_info=error)
     return Problem(
@@ -67,6 +71,6 @@ def _problem(task: Task, error: Exception) -> Problem:
         title="A fault in the service",
         status=500,
         detail=f"The task met a fault of the service itself ({type(error).__name__}).",
-        instance=instance,
+        instance=instance_of(task),
         step=f"Report it with the reference {reference}, under which the log has its traceback.",
     )

@@ -14,7 +14,7 @@ from schemas.outcomes import Outcome, Pause
 from schemas.tasks import Task, TaskState
 from storage.announcing import Announcer
 from storage.ports import Bus, Clock, Database
-from workers.failures import verdict
+from workers.failures import instance_of, verdict
 from workers.ownership import Lost, Ownership, claim
 from workers.records import keep, reserve
 from workers.settings import WorkerSettings
@@ -179,6 +179,9 @@ class Runner:
         await self._end(owned, outcome)
 
     async def _end(self, owned: Ownership, outcome: Outcome) -> None:
+        if outcome.problem is not None:
+            problem = outcome.problem.model_copy(update={"instance": instance_of(owned.task)})
+            outcome = outcome.model_copy(update={"problem": problem})
         kept = await keep(owned.task, outcome, self._database, at=self._now())
         await owned.write(lambda task: task.ended(kept.outcome, at=self._now(), facts=kept.facts))
         log.info("task ended", state=owned.task.state, problem=outcome.problem and outcome.problem.detail)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import mimetypes
 import tempfile
 from http import HTTPStatus
 from pathlib import Path
@@ -37,7 +38,7 @@ async def send_upload(request: web.Request) -> web.Response:
     with tempfile.TemporaryDirectory(prefix="ymir-upload-", dir=settings.spool) as folder:
         path = Path(folder) / "upload"
         digest = await _spool(request, path, settings.upload_limit_bytes)
-        media_type = request.content_type
+        media_type = mimetypes.guess_type(name)[0] or BINARY
         blob = await request.app[SERVICES].blobs.put_file(path, media_type=media_type, digest=digest)
     upload = await _keep(request, name, blob)
     return reply(upload, status=201, headers={"Location": f"/v1/uploads/{upload.id}"})

@@ -21,6 +21,6 @@ async def marked_assets(marks: Digest, wanted: Collection[str], *, blobs: Blobs)
 def _assets(parquet: bytes, wanted: Collection[str]) -> AssetIds:
     table = pq.read_table(BytesIO(parquet), columns=["asset", "mark"])
     if wanted:
-        names = pc.cast(pa.array(sorted(wanted)), table["mark"].type)
-        table = table.filter(pc.is_in(table["mark"], value_set=names))
+        marks = table["mark"].cast(pa.string())
+        table = table.filter(pc.is_in(marks, value_set=pa.array(sorted(wanted), pa.string())))
     return asset_ids_of(pc.unique(table["asset"]).to_pylist())

@@ -206,16 +206,45 @@ async def test_an_upload_that_does_not_exist_is_refused(api: Api) -> None:
     assert problem["errors"][0]["pointer"] == "/source/upload"
 
 
-async def test_a_ref_of_another_project_is_checked_there(api: Api, world: World) -> None:
+async def test_a_source_that_this_release_does_not_read_is_refused(api: Api, world: World) -> None:
     await world.version()
-    await api.post("/v1/projects", {"name": "other"}, expect=201)
-    body: JSON = {"type": "import", "dataset": "d", "source": {"project": PROJECT, "ref": "pool"}}
 
-    await api.post("/v1/projects/other/tasks", body, expect=202)
-    body["source"]["ref"] = "pool@9"
-    problem = await api.post("/v1/projects/other/tasks", body, expect=422)
+    for source, field in (({"project": PROJECT, "ref": "pool"}, "project"), ({"url": "http://a/b.zip"}, "url")):
+        problem = await api.post(TASKS, {"type": "import", "dataset": "d", "source": source}, expect=422)
 
-    assert problem["errors"][0]["pointer"] == "/source/ref"
+        assert [error["pointer"] for error in problem["errors"]] == [f"/source/{field}"]
+
+
+async def test_a_dataset_that_is_hidden_takes_no_version(api: Api, world: World) -> None:
+    await world.version()
+    await world.version("other")
+    await api.delete(f"/v1/projects/{PROJECT}/datasets/other", expect=204)
+
+    problem = await api.post(TASKS, {**SAMPLE, "dataset": "other"}, expect=422)
+
+    assert [error["pointer"] for error in problem["errors"]] == ["/dataset"]
+
+
+async def test_classes_and_layers_of_a_filter_are_checked_and_aliases_become_main_names(api: Api, world: World) -> None:
+    await world.version()
+    await api.patch(f"/v1/projects/{PROJECT}/classes/robin", {"aliases": ["redbreast"]})
+    asked: JSON = {"type": "filter", "dataset": "d", "source": "pool"}
+
+    accepted = await api.post(TASKS, {**asked, "include_classes": ["redbreast"]}, expect=202)
+    wrong = {**asked, "exclude_classes": ["robbin"], "layers": ["nolayer"]}
+    problem = await api.post(TASKS, wrong, expect=422)
+
+    assert accepted["parameters"]["include_classes"] == ["robin"]
+    assert sorted(error["pointer"] for error in problem["errors"]) == ["/exclude_classes/0", "/layers/0"]
+
+
+async def test_a_tool_that_does_not_exist_is_refused(api: Api, world: World) -> None:
+    await world.version()
+    body = {"type": "label", "dataset": "d", "source": "pool", "classes": ["robin"], "tool": "pencil"}
+
+    problem = await api.post(TASKS, body, expect=422)
+
+    assert [error["pointer"] for error in problem["errors"]] == ["/tool"]
 
 
 async def test_a_ref_with_a_number_beyond_every_version_is_refused(api: Api, world: World) -> None:

@@ -133,7 +133,9 @@ async def filtered(world: World, asked: FilterParameters, source: Id) -> Outcome
 
 
 async def an_evaluation(world: World, version: Id, marks: dict[bytes, str]) -> Id:
-    table = pa.table({"asset": pa.array(list(marks), pa.binary(32)), "mark": list(marks.values())})
+    table = pa.table(
+        {"asset": pa.array(list(marks), pa.binary(32)), "mark": pa.array(list(marks.values())).dictionary_encode()}
+    )
     file = BytesIO()
     pq.write_table(table, file)
     evaluation = Evaluation(

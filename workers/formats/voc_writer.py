@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -98,6 +99,8 @@ def _object(row: AnnotationRow) -> Iterator[str]:
 
 def _values(name: str, values: Mapping[str, JsonValue], indent: str) -> Iterator[str]:
     """Yield values under their keys; those whose key is no name in XML as CVAT writes them."""
+    if not values:
+        return
     named = {key: value for key, value in values.items() if _NAME.fullmatch(key)}
     if named:
         inside = "".join(f"{indent}  <{key}>{_text(value)}</{key}>\n" for key, value in named.items())
@@ -123,7 +126,11 @@ def _stays(attribute: tuple[str, JsonValue]) -> bool:
 
 
 def _text(value: JsonValue) -> str:
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return _escaped(value if isinstance(value, str) else orjson.dumps(value).decode())
+
+
+@lru_cache(maxsize=10_000)
+def _escaped(text: str) -> str:
     return _UNSAYABLE.sub("", text).translate(_ESCAPED)
 
 

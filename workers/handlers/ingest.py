@@ -16,7 +16,7 @@ from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.archives import ArchiveLimits
-from workers.formats.format import IMAGE_MISSING, FileRecord, Format, Reading
+from workers.formats.format import IMAGE_MISSING, FileRecord, Format, Listing, Reading
 from workers.formats.listing import list_files
 from workers.formats.registry import detect, format_named
 from workers.image_pool import ImagePool, Inspected, Job
@@ -116,12 +116,22 @@ class _Import:
         listing = list_files(folder, roots=self._settings.import_roots)
         for link in listing.links:
             self._findings.add(link, "The link leads outside and is not followed.", kind="link")
-        form = format_named(self._work.parameters.format) if self._work.parameters.format else detect(listing)
+        form = self._form(listing)
         reading = form.read(listing)
         if reading.total == 0:
             message = "There is no image to import."
             raise Invalid(message, step=f"The format {form.name!r} takes {form.looks_for}.")
         return form, reading
+
+    def _form(self, listing: Listing) -> Format:
+        wanted = self._work.parameters.format
+        if wanted is None:
+            return detect(listing)
+        form = format_named(wanted)
+        if listing.images and not form.detect(listing):
+            message = f"The files are not in the format {wanted!r}: there is no {form.looks_for}."
+            raise Invalid(message, step="Leave the format out to have it detected; `none` imports images alone.")
+        return form
 
     def _missing(self) -> list[Fault]:
         """Return as faults the images that are named and not there, if bad images are faults."""

@@ -1,0 +1,24 @@
+"""Targets: whether a task can make what it is to make."""
+
+from gateway.services import Services
+from schemas.datasets import Dataset, Tag, Version, dataset_id, tag_id
+from schemas.errors import Fault
+from schemas.parameters import MakesVersion, Parameters
+from schemas.projects import Project
+
+
+async def target_faults(parameters: Parameters, project: Project, services: Services) -> list[Fault]:
+    """Return a fault if the dataset is hidden, or the tag names another version; the worker asks again, at the end."""
+    if not isinstance(parameters, MakesVersion):
+        return []
+    line, name = dataset_id(project.id, parameters.dataset), parameters.dataset
+    datasets = await services.database.documents(Dataset).get_many([line])
+    if datasets and datasets[0].removed_at is not None:
+        shown = f'PATCH /v1/projects/{project.name}/datasets/{name} {{"removed": false}}'
+        return [Fault(f"The dataset {name!r} is hidden. Choose another name, or show it again: {shown}.", "/dataset")]
+    if parameters.tag is None:
+        return []
+    taken = await services.database.documents(Tag).get_many([tag_id(line, parameters.tag)])
+    if not await services.database.documents(Version).get_many([tag.version for tag in taken]):
+        return []
+    return [Fault(f"The dataset {name!r} has a tag {parameters.tag!r} already.", "/tag")]
