@@ -1,7 +1,7 @@
 """Documents in MongoDB: one collection for each kind, kept by a majority of a replica set."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
@@ -158,7 +158,7 @@ class MongoDocuments(Generic[D]):
         value = last.get(stored_name(order.removeprefix("-")))
         return Cursor(order, value=value, id=last["_id"]).text()
 
-    async def _insert(self, documents: Sequence[D], *, is_ordered: bool) -> dict[int, Any]:
+    async def _insert(self, documents: Sequence[D], *, is_ordered: bool) -> Mapping[int, Mapping[str, Any]]:
         """Insert documents and return what stands against some of them, by their number."""
         with driver_errors(self._kind.KIND):
             try:

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from bson.errors import BSONError
+from bson.errors import BSONError, InvalidDocument
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
     DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
-    InvalidDocument,
     InvalidOperation,
     OperationFailure,
     WriteConcernError,
@@ -54,7 +53,7 @@ def conflict(kind: str, identity: str, details: Mapping[str, Any]) -> Conflict:
     return Conflict(kind, identity, key=key_of(details.get("keyPattern", {})))
 
 
-def duplicates(error: BulkWriteError) -> Mapping[int, Mapping[str, Any]]:
+def duplicates(error: BulkWriteError) -> dict[int, Mapping[str, Any]]:
     """Return what a bulk of inserts says of the keys that are taken, by number; raise what else went wrong."""
     details = error.details or {}
     if details.get("writeConcernErrors"):

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ PROGRAM: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 # The package's own user: as root, the server refuses to be what it is not.
 USER: Final = "rabbitmq"
 APT_SECONDS: Final = 600
+FORGET_SECONDS: Final = 5.0
 
 
 def program() -> str | None:
@@ -47,8 +49,15 @@ def running(folder: Path) -> Iterator[tuple[ServerProcess, Mapping[str, str]]]:
         yield process, {"YMIR_AMQP_URL": f"amqp://guest:guest@127.0.0.1:{port}/"}
     finally:
         process.kill()
-        # Erlang's register of names is a process apart; this one knew our node only.
-        subprocess.run(["epmd", "-port", str(names), "-kill"], check=False, capture_output=True)  # noqa: S607 - Erlang's
+        _forget(names)
+
+
+def _forget(names: int) -> None:
+    """End Erlang's register of names, a process apart, once it has noticed that our node, its only one, is gone."""
+    deadline = time.monotonic() + FORGET_SECONDS
+    command = ["epmd", "-port", str(names), "-kill"]
+    while accepts(names) and time.monotonic() < deadline:
+        subprocess.run(command, check=False, capture_output=True)
 
 
 async def delete_bus(url: str, name: str) -> None:

@@ -35,8 +35,8 @@ def running(folder: Path) -> Iterator[tuple[ServerProcess, Mapping[str, str]]]:
         raise RuntimeError(f"no rclone here; to install: {INSTALL}")
     (folder / "data" / BUCKET).mkdir(parents=True, exist_ok=True)
     serve = [path, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
-    fresh = ["--dir-cache-time", "0s", "--config", "rclone.conf", "--cache-dir", "cache", "data"]
-    process = ServerProcess([*serve, *fresh], folder=folder, is_ready=lambda: accepts(port))
+    place_of_data = ["--config", "rclone.conf", "--cache-dir", "cache", "data"]
+    process = ServerProcess([*serve, *place_of_data], folder=folder, is_ready=lambda: accepts(port))
     try:
         process.start()
         yield (

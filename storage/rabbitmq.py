@@ -1,0 +1,150 @@
+"""A bus on RabbitMQ: a quorum queue of doorbells for each kind of slot, and a topic exchange of events."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Final, Self
+from uuid import uuid4
+
+import structlog
+from aio_pika import Message
+from aio_pika.abc import AbstractIncomingMessage
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+
+from schemas.errors import Invalid
+from schemas.events import CloudEvent
+from schemas.parameters import Slot
+from schemas.tasks import Doorbell
+from storage import rabbitmq_topology as topology
+from storage.ports import Delivery
+from storage.rabbitmq_link import Link
+from storage.rabbitmq_messages import bell_key, bell_message, event_message, read_bell, read_event
+from storage.rabbitmq_publisher import Publisher
+from storage.rabbitmq_subscription import Subscription
+from storage.rabbitmq_topology import Names
+
+PREFETCH: Final = 16
+EVENTS_PREFETCH: Final = 256
+IDLE_SECONDS: Final = 0.1
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_bus(url: str, *, name: str = "ymir", prefetch: int = PREFETCH) -> AsyncIterator["RabbitBus"]:
+    """Open the bus of a name on a broker, 3.10 or newer; it is connected to when it is first used.
+
+    A listener to doorbells has up to ``prefetch`` of them on their way to it while it asks for more.
+    """
+    # Two connections: a broker that slows down publishers slows down all of their connection.
+    sending, receiving = Link(url), Link(url)
+    try:
+        yield RabbitBus(sending, receiving, Names(name), prefetch=prefetch)
+    finally:
+        await sending.close()
+        await receiving.close()
+
+
+class RabbitBus:
+    """Carries doorbells and events between processes; what is not acknowledged comes again."""
+
+    def __init__(self, sending: Link, receiving: Link, names: Names, *, prefetch: int) -> None:
+        self._receiving = receiving
+        self._names = names
+        self._prefetch = prefetch
+        self._bells = Publisher(sending, partial(topology.tasks, names=names))
+        self._events = Publisher(sending, partial(topology.events, names=names))
+        self._dead = Publisher(sending, partial(topology.dead_exchange, names=names))
+
+    async def ring(self, doorbell: Doorbell) -> None:
+        """Tell the workers of a kind of slot that a task may be ready."""
+        await self._bells.publish([(bell_key(doorbell), bell_message(doorbell))], mandatory=True)
+
+    @asynccontextmanager
+    async def doorbells(self, slot: Slot) -> AsyncIterator[AsyncIterator[Delivery]]:
+        """Listen for the tasks of a kind of slot; it consumes only while the next is asked for, or was just now."""
+        declare = partial(topology.slot_queue, names=self._names, slot=slot)
+        subscription = Subscription(self._receiving, declare, prefetch=self._prefetch, idle_seconds=IDLE_SECONDS)
+        try:
+            yield _Deliveries(subscription)
+        finally:
+            await subscription.close()
+
+    async def publish(self, events: Sequence[CloudEvent]) -> None:
+        """Announce events, each with its type as routing key; nobody need listen."""
+        await self._events.publish([(event.type, event_message(event)) for event in events], mandatory=False)
+
+    @asynccontextmanager
+    async def events(self, pattern: str = "#") -> AsyncIterator[AsyncIterator[CloudEvent]]:
+        """Listen for events from now on; who is too slow loses the oldest, and finds them in the log."""
+        declare = partial(topology.listener_queue, names=self._names, listener=uuid4().hex, pattern=pattern)
+        subscription = Subscription(self._receiving, declare, prefetch=EVENTS_PREFETCH, idle_seconds=None)
+        try:
+            await subscription.listen()
+            yield _Events(subscription, self._dead)
+        finally:
+            await subscription.close(delete=True)
+
+
+class _Deliveries:
+    """The doorbells that one listener takes; a message that is none becomes a dead letter."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Delivery:
+        while True:
+            message = await self._subscription.next()
+            try:
+                return _RabbitDelivery(read_bell(message.body), message)
+            except Invalid as error:
+                log.warning("a dead letter", error=error.detail, key=message.routing_key)
+                with suppress(*CONNECTION_EXCEPTIONS):
+                    await message.reject()
+
+
+class _RabbitDelivery:
+    """A doorbell that waits for its acknowledgement."""
+
+    def __init__(self, doorbell: Doorbell, message: AbstractIncomingMessage) -> None:
+        self.doorbell = doorbell
+        self._message = message
+
+    async def acknowledge(self) -> None:
+        """Say that the message did its work; over a connection that was lost, it comes again."""
+        await _acknowledge(self._message)
+
+
+class _Events:
+    """The events that one listener takes; a message that is none becomes a dead letter."""
+
+    def __init__(self, subscription: Subscription, dead: Publisher) -> None:
+        self._subscription = subscription
+        self._dead = dead
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> CloudEvent:
+        while True:
+            message = await self._subscription.next()
+            try:
+                event = read_event(message.body)
+            except Invalid as error:
+                # Not by rejecting it: the events that a slow listener loses would be dead letters too.
+                log.warning("a dead letter", error=error.detail, key=message.routing_key)
+                letter = Message(message.body, content_type=message.content_type, headers=message.headers)
+                await self._dead.publish([(message.routing_key or "", letter)], mandatory=True)
+                await _acknowledge(message)
+            else:
+                await _acknowledge(message)
+                return event
+
+
+async def _acknowledge(message: AbstractIncomingMessage) -> None:
+    if not message.processed:
+        with suppress(*CONNECTION_EXCEPTIONS):
+            await message.ack()
