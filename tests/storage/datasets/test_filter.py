@@ -6,6 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas.algebra_parameters import Conditions
 from schemas.annotations import ATTRIBUTES, GROUND_TRUTH
@@ -19,13 +20,21 @@ from tests.storage.datasets.worlds import ASSETS, CLASSES, PREDICTED, Known, Par
 
 LAYERS = (GROUND_TRUTH, PREDICTED, ATTRIBUTES)
 bounds = st.tuples(st.sampled_from([None, 0.25, 0.5]), st.sampled_from([None, 0.5, 0.75]))
+
+
+@st.composite
+def conditions_on_classes(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
+    excluded = draw(st.sets(st.sampled_from(CLASSES), max_size=1))
+    included = draw(st.sets(st.sampled_from(CLASSES))) - excluded
+    return {"include_classes": tuple(included), "exclude_classes": tuple(excluded)}
+
+
 conditions = st.builds(
-    Conditions,
-    include_classes=st.sets(st.sampled_from(CLASSES)).map(tuple),
-    exclude_classes=st.sets(st.sampled_from(CLASSES), max_size=1).map(tuple),
+    lambda classes, **others: Conditions(**classes, **others),
+    conditions_on_classes(),
     layers=st.sampled_from([(GROUND_TRUTH,), (PREDICTED,), (GROUND_TRUTH, PREDICTED), ("no-such-layer",)]),
     attributes=st.sampled_from([{}, {}, {"a": 1}, {"a": True}, {"b": 1}]),
-    area=st.tuples(st.sampled_from([None, 16.0, 17.0]), st.sampled_from([None, 16.0, 81.0])),
+    area=st.tuples(st.sampled_from([None, 16.0, 17.0]), st.sampled_from([None, 17.0, 81.0])),
     confidence=bounds,
     splits=st.sets(st.sampled_from(Split), max_size=2).map(tuple),
 )
@@ -121,3 +130,12 @@ async def test_an_asset_annotated_as_empty_stays_so(apart: bool) -> None:
     result = await filter_by(shelf, content, Conditions(exclude_classes=("cat",)))
 
     assert await shelf.plain(result) == plain
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [{"area": (500.0, 100.0)}, {"confidence": (0.9, 0.1)}, {"include_classes": ("ant",), "exclude_classes": ("ant",)}],
+)
+def test_conditions_that_nothing_can_meet_are_refused(impossible: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Conditions(**impossible)
