@@ -18,7 +18,7 @@ from schemas.tasks import EPOCHS_OUTLIVED, Task, TaskState
 from tests.e2e.service import Service, served
 
 KILLS = 10
-ROUNDS = 2
+ROUNDS = 3
 PATIENCE_SECONDS = 60.0
 LOOP_SECONDS = 300.0
 
@@ -47,7 +47,7 @@ async def test_a_loop_whose_service_is_killed_ten_times_ends_as_one_that_is_left
 
 
 def some_pictures(folder: Path) -> Pictures:
-    made = build(folder, seed=1, training=40, validation=20, pool=60)
+    made = build(folder, seed=1, training=30, validation=10, pool=45)
     return Pictures(made.training, made.validation, made.pool, made.classes)
 
 
@@ -61,7 +61,7 @@ async def killed_at_random(service: Service, looping: asyncio.Task[None], client
     moments = random.Random(0)
     kills = 0
     while kills < KILLS and not looping.done():
-        await asyncio.wait({looping}, timeout=moments.uniform(0.3, 3.0))
+        await asyncio.wait({looping}, timeout=moments.uniform(0.2, 1.5))
         if looping.done() or await has_outlived_enough(client):
             continue
         await service.kill()

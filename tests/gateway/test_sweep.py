@@ -13,7 +13,7 @@ from tests.gateway.api import JSON, Api
 from tests.gateway.world import PROJECT, World
 
 # The fixtures stay for all examples: what one leaves behind is what the next one meets.
-AT_LENGTH = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+AT_LENGTH = settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 WITH_BODY = [operation for operation in operations() if operation.body is not None]
 READING = [operation for operation in operations() if operation.method == "GET"]
