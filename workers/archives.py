@@ -62,11 +62,6 @@ class _Member(NamedTuple):
     open: Callable[[], IO[bytes]]
 
 
-def is_archive(path: Path) -> bool:
-    """Return whether a file is an archive, by its content."""
-    return zipfile.is_zipfile(path) or _is_tar(path)
-
-
 def unpack(archive: Path, to: Path, *, limits: ArchiveLimits, progress: Callable[[float], None]) -> Unpacked:
     """Unpack a zip or tar archive into an empty folder; raise Invalid, naming the member, for whatever is unsafe.
 
