@@ -13,7 +13,7 @@ from schemas.exchange_parameters import ExportParameters, LabelParameters
 from schemas.model_parameters import EvaluateParameters
 from schemas.parameters import Parameters
 from schemas.projects import ClassList, Project
-from schemas.task_types import TaskParameters
+from schemas.task_types import OFFERED, TaskParameters
 from schemas.tasks import Input
 from storage.datasets.refs import resolve
 
@@ -27,8 +27,8 @@ class Checked(NamedTuple):
 
 async def check(parameters: TaskParameters, project: Project, services: Services) -> Checked:
     """Return what can be accepted; raise Invalid naming everything that is wrong at once."""
-    if parameters.type not in services.offered:
-        step = f"Types that this release handles: {', '.join(sorted(services.offered))}."
+    if parameters.type not in OFFERED:
+        step = f"Types that this release handles: {', '.join(sorted(OFFERED))}."
         fault = Fault(f"No worker of this release handles {parameters.type!r}.", "/type")
         raise Invalid("This type of task is not offered.", step=step, faults=[fault])
     inputs: list[Input] = []

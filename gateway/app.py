@@ -1,6 +1,5 @@
 """The application: services, routes and what every request goes through."""
 
-from collections import Counter
 from importlib.metadata import version
 from typing import Final
 
@@ -9,7 +8,7 @@ from aiohttp import web
 from gateway.auth import KEYS, Keys, auth
 from gateway.errands import errands
 from gateway.idempotency import UNDER_WAY, idempotency
-from gateway.logs import ANSWERS, logs, tell_request_id
+from gateway.logs import logs, tell_request_id
 from gateway.marks import MARKS, Marks
 from gateway.openapi import DOCUMENT, document
 from gateway.operations import OPERATIONS, Operation
@@ -19,6 +18,7 @@ from gateway.routes import (
     assets,
     classes,
     datasets,
+    dead_letters,
     evaluations,
     events,
     executors,
@@ -48,6 +48,7 @@ RESOURCES: Final = (
     executors,
     events,
     labeling,
+    dead_letters,
     service,
 )
 
@@ -71,7 +72,6 @@ def build_app(services: Services) -> web.Application:
     app[THUMBNAILS] = Thumbnails(services.blobs, services.settings)
     app[MARKS] = Marks(services.database, services.blobs)
     app[UNDER_WAY] = set()
-    app[ANSWERS] = Counter()
     app[OPERATIONS] = {(operation.method, operation.path): operation for operation in offered}
     app[DOCUMENT] = (
         document(offered, version=version("ymir")).model_dump_json(by_alias=True, exclude_none=True).encode()

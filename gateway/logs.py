@@ -2,12 +2,12 @@
 
 import re
 import time
-from collections import Counter
 from typing import Final
 
 import structlog
 from aiohttp import web
 
+from gateway.metrics import ANSWERS, SECONDS
 from gateway.operations import operation_of
 from gateway.problems import Handler
 from gateway.services import CALLER
@@ -16,8 +16,6 @@ from schemas.schema import new_id
 REQUEST_ID: Final = "X-Request-Id"
 ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 REQUEST: Final = web.RequestKey("request_id", str)
-ANSWERS: Final = web.AppKey("answers", Counter[tuple[str, str, int]])
-"""How many answers there were, by method, route and status."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +42,7 @@ async def tell_request_id(request: web.Request, response: web.StreamResponse) ->
 def _log(request: web.Request, status: int, *, seconds: float) -> None:
     operation = operation_of(request)
     route = "" if operation is None else operation.path
-    request.app[ANSWERS][request.method, route, status] += 1
+    ANSWERS.labels(request.method if route else "", route, status).inc()
+    SECONDS.labels(request.method if route else "", route).observe(seconds)
     caller = request[CALLER].name if CALLER in request else None
     log.info("request", method=request.method, route=route, status=status, ms=round(seconds * 1000, 1), caller=caller)

@@ -13,6 +13,7 @@ from schemas.tasks import Task
 from storage.datasets.library import Library
 from storage.event_log import EventLog
 from storage.ports import Blobs, Bus, Clock, Database
+from storage.readiness import Readiness
 
 InspectExecutor = Callable[[ExecutorSubmission], Awaitable[Executor]]
 Announce = Callable[[Task], Awaitable[Task]]
@@ -33,8 +34,7 @@ class Services:
     """Reads the templates of an executor; raises Invalid where it is none, or may not be registered."""
     announce: Announce
     """Tells of what happened to a task, and returns the task without what was told."""
-    offered: frozenset[str]
-    """The types of tasks that the workers of this release handle."""
+    readiness: Readiness
 
 
 SERVICES: Final = web.AppKey("services", Services)

@@ -1,16 +1,12 @@
 """The settings of the gateway."""
 
-import os
 import tempfile
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
-def _split(roots: object) -> object:
-    return tuple(root for root in roots.split(os.pathsep) if root) if isinstance(roots, str) else roots
+from storage.settings import Folders
 
 
 class GatewaySettings(BaseSettings):
@@ -20,11 +16,17 @@ class GatewaySettings(BaseSettings):
 
     link_key: SecretStr
     """The key that signs links to images; whoever has it can make links to any image."""
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: NonNegativeInt = 8080
+    """The port to listen on."""
+    admin_key: SecretStr | None = None
+    """An API key of an administrator, which is made known at start; more are made over the API."""
     public_url: str = "http://127.0.0.1:8080"
     """How clients and labeling tools reach the gateway."""
     link_seconds: PositiveInt = 7 * 24 * 3600
     """How long a signed link holds at least."""
-    import_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = ()
+    import_roots: Folders = ()
     """The folders from which imports by path may read; in the environment separated as in ``PATH``."""
     body_limit_bytes: PositiveInt = 32 * 2**20
     """The largest body of a request, uploads aside."""

@@ -41,6 +41,14 @@ class Lineage(Schema):
     """The model that it was trained on from, that one's own, and so on."""
 
 
+class Readiness(Schema):
+    """That the service accepts tasks."""
+
+    status: Literal["ready"] = "ready"
+    missing: dict[str, str]
+    """What is away although tasks are accepted: they run when it is back."""
+
+
 class Health(Schema):
     """How the service is."""
 

@@ -1,6 +1,6 @@
 """The types of tasks: the union of all parameters, told apart by ``type``."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -43,3 +43,22 @@ TaskParameters = Annotated[
     | PullExecutorParameters,
     Field(discriminator="type"),
 ]
+
+OFFERED: Final = frozenset(
+    {
+        "import",
+        "merge",
+        "filter",
+        "sample",
+        "split",
+        "exclude",
+        "fuse",
+        "train",
+        "mine",
+        "infer",
+        "label",
+        "evaluate",
+        "export",
+    }
+)
+"""The types that the workers of this release handle."""

@@ -1,5 +1,6 @@
 """A bus within one process: doorbells by slot, events by topic."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,11 +8,13 @@ from typing import Final, Self
 
 import structlog
 
+from schemas.errors import Invalid
 from schemas.events import CloudEvent
+from schemas.letters import ForeignMessage
 from schemas.parameters import Slot
 from schemas.tasks import Doorbell
 from storage.lines import Line
-from storage.ports import Delivery
+from storage.ports import Delivery, LetterDelivery
 from storage.topics import matches
 
 MOST_EVENTS: Final = 10_000
@@ -27,6 +30,9 @@ class LocalBus:
         self._most_events = most_events
         self._bells: defaultdict[Slot, _Bells] = defaultdict(_Bells)
         self._listeners: set[_Events] = set()
+
+    async def check(self) -> None:
+        """Do nothing: a process cannot lose itself."""
 
     async def ring(self, doorbell: Doorbell) -> None:
         """Tell the workers of a kind of slot that a task may be ready; what still waits is not told twice."""
@@ -57,6 +63,20 @@ class LocalBus:
         finally:
             self._listeners.discard(listener)
             listener.close()
+
+    @asynccontextmanager
+    async def dead_letters(self) -> AsyncIterator[AsyncIterator[LetterDelivery]]:
+        """Listen for dead letters, of which there are none: only this process can send anything."""
+        letters = _Letters()
+        try:
+            yield letters
+        finally:
+            letters.close()
+
+    async def send_again(self, message: ForeignMessage) -> None:
+        """Raise Invalid: no message came from anywhere else."""
+        detail = f"There is no exchange {message.exchange!r}: this bus is within one process."
+        raise Invalid(detail, step="send it again where RabbitMQ is the bus")
 
 
 class _Bells:
@@ -142,3 +162,21 @@ class _Events:
         """End; whoever waits for an event learns that none comes."""
         self._is_closed = True
         self._line.wake()
+
+
+class _Letters:
+    """The dead letters that one listener takes: none, until it ends."""
+
+    def __init__(self) -> None:
+        self._closed = asyncio.Event()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> LetterDelivery:
+        await self._closed.wait()
+        raise StopAsyncIteration
+
+    def close(self) -> None:
+        """End; whoever waits learns that nothing comes."""
+        self._closed.set()

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from schemas.blobs import BlobRef
 from schemas.errors import Conflict
 from schemas.events import CloudEvent
+from schemas.letters import ForeignMessage
 from schemas.pages import Page
 from schemas.parameters import Slot
 from schemas.schema import Digest, Document
@@ -67,8 +68,11 @@ class Documents(Protocol[D]):
     async def count(self, query: Query = EVERYTHING) -> int:
         """Return how many documents are meant."""
 
-    async def remove(self, identity: str) -> None:
-        """Forget a document; one that does not exist is no error."""
+    async def remove(self, identity: str, *, was: D | None = None) -> None:
+        """Forget a document; one that does not exist is no error.
+
+        With ``was``, forget that state of it alone: raise Conflict if it is not what is kept now.
+        """
 
 
 class Database(Protocol):
@@ -116,8 +120,11 @@ class Blobs(Protocol):
     def list(self) -> AsyncIterator[StoredBlob]:
         """Return every blob."""
 
-    async def remove(self, digest: Digest) -> None:
-        """Forget a blob; one that does not exist is no error."""
+    async def remove(self, digest: Digest, *, unless_since: datetime | None = None) -> bool:
+        """Forget a blob; one that does not exist is no error. Return whether it is gone.
+
+        One that was put or refreshed at ``unless_since`` or later stays; its time is looked at right before.
+        """
 
 
 class Delivery(Protocol):
@@ -129,8 +136,20 @@ class Delivery(Protocol):
         """Say that the message did its work."""
 
 
+class LetterDelivery(Protocol):
+    """A dead letter that waits for its acknowledgement; one that never gets it comes again."""
+
+    message: ForeignMessage
+
+    async def acknowledge(self) -> None:
+        """Say that the message is kept elsewhere."""
+
+
 class Bus(Protocol):
     """What carries doorbells and events; it may lose, repeat and reorder. tests/contract/test_bus.py."""
+
+    async def check(self) -> None:
+        """Raise Unavailable if nothing can be sent now."""
 
     async def ring(self, doorbell: Doorbell) -> None:
         """Tell the workers of a kind of slot that a task may be ready; raise Unavailable."""
@@ -143,3 +162,9 @@ class Bus(Protocol):
 
     def events(self, pattern: str = "#") -> AbstractAsyncContextManager[AsyncIterator[CloudEvent]]:
         """Listen for events from now on, by an AMQP topic pattern (``ymir.task.*``, ``#``)."""
+
+    def dead_letters(self) -> AbstractAsyncContextManager[AsyncIterator[LetterDelivery]]:
+        """Take what came over the bus and is none of ours, one message at a time; two who listen share them."""
+
+    async def send_again(self, message: ForeignMessage) -> None:
+        """Send a foreign message to where it was sent first; raise Unavailable, or Invalid if nothing is there."""

@@ -7,19 +7,20 @@ from typing import Final, Self
 from uuid import uuid4
 
 import structlog
-from aio_pika import Message
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
-from schemas.errors import Invalid
+from schemas.errors import Invalid, Unavailable
 from schemas.events import CloudEvent
+from schemas.letters import ForeignMessage
 from schemas.parameters import Slot
 from schemas.tasks import Doorbell
 from storage import rabbitmq_topology as topology
-from storage.ports import Delivery
+from storage.ports import Delivery, LetterDelivery
+from storage.rabbitmq_letters import read_letter, refused, sent_again
 from storage.rabbitmq_link import Link
 from storage.rabbitmq_messages import bell_key, bell_message, event_message, read_bell, read_event
-from storage.rabbitmq_publisher import Publisher
+from storage.rabbitmq_publisher import Publisher, publish_to
 from storage.rabbitmq_subscription import Subscription
 from storage.rabbitmq_topology import Names
 
@@ -49,12 +50,17 @@ class RabbitBus:
     """Carries doorbells and events between processes; what is not acknowledged comes again."""
 
     def __init__(self, sending: Link, receiving: Link, names: Names, *, prefetch: int) -> None:
+        self._sending = sending
         self._receiving = receiving
         self._names = names
         self._prefetch = prefetch
         self._bells = Publisher(sending, partial(topology.tasks, names=names))
         self._events = Publisher(sending, partial(topology.events, names=names))
         self._dead = Publisher(sending, partial(topology.dead_exchange, names=names))
+
+    async def check(self) -> None:
+        """Raise Unavailable unless the broker is connected to and has what doorbells need."""
+        await self._bells.declared()
 
     async def ring(self, doorbell: Doorbell) -> None:
         """Tell the workers of a kind of slot that a task may be ready."""
@@ -84,6 +90,21 @@ class RabbitBus:
             yield _Events(subscription, self._dead)
         finally:
             await subscription.close(delete=True)
+
+    @asynccontextmanager
+    async def dead_letters(self) -> AsyncIterator[AsyncIterator[LetterDelivery]]:
+        """Take what could not be read, by whichever listener of this bus."""
+        declare = partial(topology.dead_queue, names=self._names)
+        # One at a time: a message may be as large as the broker lets it be.
+        subscription = Subscription(self._receiving, declare, prefetch=1, idle_seconds=None)
+        try:
+            yield _Letters(subscription)
+        finally:
+            await subscription.close()
+
+    async def send_again(self, message: ForeignMessage) -> None:
+        """Send a foreign message to where it was sent first, with those of its headers that are kept."""
+        await publish_to(self._sending, message.exchange, message.routing_key, sent_again(message))
 
 
 class _Deliveries:
@@ -136,12 +157,48 @@ class _Events:
             except Invalid as error:
                 # Not by rejecting it: the events that a slow listener loses would be dead letters too.
                 log.warning("a dead letter", error=error.detail, key=message.routing_key)
-                letter = Message(message.body, content_type=message.content_type, headers=message.headers)
-                await self._dead.publish([(message.routing_key or "", letter)], mandatory=True)
-                await _acknowledge(message)
+                await self._refuse(message)
             else:
                 await _acknowledge(message)
                 return event
+
+    async def _refuse(self, message: AbstractIncomingMessage) -> None:
+        letter = refused(message, queue="a listener's", reason="no event")
+        try:
+            await self._dead.publish([(message.routing_key or "", letter)], mandatory=True)
+        except Unavailable as error:
+            # It comes again at once, and again takes as long as the broker needs to say that it takes nothing.
+            log.warning("a dead letter has to wait", error=error.detail)
+            with suppress(*CONNECTION_EXCEPTIONS):
+                await message.reject(requeue=True)
+        else:
+            await _acknowledge(message)
+
+
+class _Letters:
+    """The dead letters that one listener takes."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> LetterDelivery:
+        message = await self._subscription.next()
+        return _RabbitLetter(read_letter(message), message)
+
+
+class _RabbitLetter:
+    """A dead letter that waits for its acknowledgement."""
+
+    def __init__(self, letter: ForeignMessage, message: AbstractIncomingMessage) -> None:
+        self.message = letter
+        self._message = message
+
+    async def acknowledge(self) -> None:
+        """Say that the message is kept elsewhere; over a connection that was lost, it comes again."""
+        await _acknowledge(self._message)
 
 
 async def _acknowledge(message: AbstractIncomingMessage) -> None:

@@ -1,12 +1,14 @@
 """Publishing to one exchange of RabbitMQ: every message is confirmed, over one channel."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from aio_pika import Message
 from aio_pika.abc import AbstractChannel, AbstractExchange
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity, PublishError
 
-from schemas.errors import Unavailable
+from schemas.errors import Invalid, Unavailable
 from storage.rabbitmq_link import ANSWER_SECONDS, Link, broker_errors
 
 
@@ -25,23 +27,52 @@ class Publisher:
 
         Raise Unavailable if it has not within some seconds, or (``mandatory``) has no queue for one of them.
         """
-        exchange = await self._declared()
+        exchange = await self.declared()
         try:
             with broker_errors():
                 async with asyncio.timeout(ANSWER_SECONDS):
                     sent = (exchange.publish(message, key, mandatory=mandatory) for key, message in messages)
                     await asyncio.gather(*sent)
         except Unavailable:
-            # Over a new channel, with everything declared again: a queue may have been deleted.
+            # Everything is declared again: a queue may have been deleted.
             if self._exchange is exchange:
                 self._exchange = None
             raise
 
-    async def _declared(self) -> AbstractExchange:
+    async def declared(self) -> AbstractExchange:
+        """Return the exchange, declared unless it was before over a channel that still stands; raise Unavailable."""
         async with self._lock:
-            if self._exchange is None or self._channel is None or self._channel.is_closed:
-                self._channel = await self._link.channel(on_return_raises=True)
+            if self._channel is None or self._channel.is_closed:
+                self._channel, self._exchange = await self._link.channel(on_return_raises=True), None
+            if self._exchange is None:
                 with broker_errors():
                     async with asyncio.timeout(ANSWER_SECONDS):
                         self._exchange = await self._declare(self._channel)
             return self._exchange
+
+
+async def publish_to(link: Link, exchange: str, key: str, message: Message) -> None:
+    """Send a message to an exchange by its name, over a channel of its own, and return when the broker has it.
+
+    Raise Unavailable, or Invalid if there is no such exchange, or it has no queue for the message.
+    """
+    channel = await link.channel(on_return_raises=True)
+    try:
+        with broker_errors(), _no_way(exchange, key):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                target = await channel.get_exchange(exchange, ensure=False) if exchange else channel.default_exchange
+                await target.publish(message, key, mandatory=True)
+    finally:
+        # A broker that is gone has closed it.
+        with suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await channel.close()
+
+
+@contextmanager
+def _no_way(exchange: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except (ChannelNotFoundEntity, PublishError, TypeError, ValueError) as error:
+        detail = f"No queue takes what is sent to the exchange {exchange!r} with the routing key {key!r}."
+        raise Invalid(detail, step="see whether the exchange is still there, and what is bound to it") from error

@@ -23,7 +23,8 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 }
 # The one place that starts gateway and workers in the same process.
 EMBEDDED: Final = "client.embedded"
-ROOTS: Final = frozenset({"gateway.__main__", "workers.__main__", EMBEDDED})
+# ``storage.production`` opens together what the two production processes share.
+ROOTS: Final = frozenset({"gateway.__main__", "workers.__main__", "storage.production", EMBEDDED})
 
 ADAPTERS: Final = ("sqlite", "folder", "local_bus", "mongo", "s3", "rabbitmq")
 HEAVY: Final = ("aiohttp", "faster_coco_eval", "numpy", "PIL", "pyarrow", "sklearn")

@@ -99,7 +99,7 @@ class Runner:
 
     async def _handle(self, work: Work[Any]) -> Outcome | Pause:
         try:
-            await asyncio.to_thread(work.scratch.mkdir, mode=0o700)
+            await asyncio.to_thread(work.scratch.mkdir, mode=0o700, parents=True)
         except OSError as error:
             raise Unavailable(f"No folder can be made for the work: {error.strerror}.") from error
         return await self._handlers[work.task.parameters.type](work)

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.parameters import Slot
+from storage.settings import Folders
 
 
 class WorkerSettings(BaseSettings):
@@ -29,11 +30,36 @@ class WorkerSettings(BaseSettings):
     """How often the sweep looks."""
     idle_seconds: PositiveFloat = 10.0
     """After how long without a free slot a consumer hands back what it was given."""
-    scratch: Path = Path("scratch")
-    """Where attempts have their folders."""
+    work: Path = Path("work")
+    """Where attempts have their folders and workers their caches; a container sees it under the path of its host."""
+    cache_bytes: PositiveInt = 16 * 2**30
+    """How many bytes of blobs a worker keeps in its cache."""
+    process_executors: Folders = ()
+    """The folders of executors that run as local processes, separated as in ``PATH``; they are registered at start.
+
+    A process is no sandbox: whoever can change these folders can do whatever the worker can.
+    """
+    worker: str = ""
+    """The name of the worker in tasks and logs; one is made from the host's if it is empty."""
+    health_host: str = "127.0.0.1"
+    """The address at which the worker tells how it is."""
+    health_port: NonNegativeInt = 0
+    """The port of ``/healthz``, ``/readyz`` and ``/metrics``, which need no key; 0: none."""
     event_days: PositiveInt = 30
     """For how long events stay in the log."""
     upload_days: PositiveInt = 7
     """For how long an upload can be named by a task."""
     request_hours: PositiveInt = 24
     """For how long a repeated request with an idempotency key gets the answer of the first."""
+    letter_days: PositiveInt = 30
+    """For how long a dead letter is kept after it came last."""
+
+    @property
+    def scratch(self) -> Path:
+        """Where attempts have their folders."""
+        return self.work / "scratch"
+
+    @property
+    def cache(self) -> Path:
+        """Where blobs are cached."""
+        return self.work / "cache"

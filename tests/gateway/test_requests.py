@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import REGISTRY
 
 from gateway.app import build_app
 from gateway.services import Services
@@ -242,9 +243,13 @@ async def test_an_answer_has_the_id_of_its_request(api: Api) -> None:
 
 
 async def test_answers_and_tasks_are_counted(api: Api) -> None:
+    counted = {"method": "GET", "route": "/v1/projects", "status": "200"}
+    before = REGISTRY.get_sample_value("ymir_http_answers_total", counted) or 0.0
+
     await api.get("/v1/projects")
 
     text = await (await api.raw("GET", "/metrics")).text()
-
-    assert 'ymir_http_answers_total{method="GET",route="/v1/projects",status="200"} 1' in text
-    assert 'ymir_tasks{state="queued"} 0' in text
+    assert f'ymir_http_answers_total{{method="GET",route="/v1/projects",status="200"}} {before + 1}' in text
+    assert 'ymir_tasks{state="queued",type="merge"} 0.0' in text
+    assert 'ymir_oldest_queued_seconds{slot="data"} 0.0' in text
+    assert "ymir_unfinished_outcomes 0.0" in text

@@ -66,7 +66,7 @@ class Bench:
         self.tasks: Documents[Task] = database.documents(Task)
         self.bus = LocalBus()
         self.settings = WorkerSettings(
-            scratch=folder,
+            work=folder,
             beat_seconds=0.05,
             progress_seconds=0.02,
             idle_seconds=0.2,

@@ -291,11 +291,11 @@ async def test_a_conflict_that_comes_again_and_again_is_as_good_as_a_fault(prepa
 
 
 async def test_a_worker_without_room_for_a_folder_lets_the_task_be_tried_again(
-    prepare: Prepare, tmp_path: Path
+    prepare: Prepare,
 ) -> None:
     bench = prepare(nothing)
     task = await claimed(bench)
-    (tmp_path / f"attempt-{task.id}-{task.epoch}").mkdir()
+    (bench.settings.scratch / f"attempt-{task.id}-{task.epoch}").mkdir(parents=True)
 
     await bench.runner.run(task)
 

@@ -1,17 +1,13 @@
 """Settings of imports."""
 
-import os
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage.settings import Folders
 
 GIBIBYTE: Final = 1 << 30
-
-
-def _split(value: object) -> object:
-    return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
 
 class ImportSettings(BaseSettings):
@@ -19,7 +15,7 @@ class ImportSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="YMIR_", frozen=True, use_attribute_docstrings=True, extra="ignore")
 
-    import_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = ()
+    import_roots: Folders = ()
     """Folders of the server below which an import may name paths; in the environment separated as in ``PATH``."""
     image_pixels: PositiveInt = 200_000_000
     """How many pixels an image may have; more is not even decoded."""

@@ -1,13 +1,18 @@
-"""Logs of the commands: one structured line each, for people on a terminal and as JSON elsewhere."""
+"""What every process of the service does: it logs to standard error, and ends when it is told to."""
 
+import asyncio
 import logging
+import os
+import signal
 import sys
+import threading
+from asyncio import Event
 
 import structlog
 
 
 def log_to_stderr(*, level: int = logging.INFO) -> None:
-    """Send structured logs to standard error."""
+    """Send structured logs to standard error: one line each, for people on a terminal and as JSON elsewhere."""
     terminal = sys.stderr.isatty()
     # Plain: the tracebacks that would be drawn otherwise show local variables, and so secrets.
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -23,3 +28,18 @@ def log_to_stderr(*, level: int = logging.INFO) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
+
+
+def stop_requested() -> Event:
+    """Return an event that SIGINT and SIGTERM set from now on, in the running event loop."""
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def end_in(seconds: float) -> None:
+    """End this process after some seconds even if a thread still works; what that worked on, others take."""
+    timer = threading.Timer(seconds, os._exit, (1,))
+    timer.daemon = True
+    timer.start()

@@ -1,0 +1,91 @@
+"""The gateway as a process of the production profile: ``python -m gateway``."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Final
+
+import structlog
+
+from gateway.admin_key import make_known
+from gateway.app import build_app
+from gateway.services import Services
+from gateway.serving import answering, bound_to
+from gateway.settings import GatewaySettings
+from schemas.errors import Invalid, YmirError
+from schemas.executors import Executor, ExecutorSubmission
+from schemas.keys import ApiKey
+from schemas.tasks import Task
+from storage.announcing import Announcer
+from storage.clock import utc_now
+from storage.datasets.library import Library
+from storage.event_log import EventLog
+from storage.insisting import insist
+from storage.process import end_in, log_to_stderr, stop_requested
+from storage.production import open_stores
+from storage.readiness import BLOBS, DOCUMENTS, Readiness
+from storage.settings import StoreSettings, read_settings
+
+STOP_SECONDS: Final = 15.0
+"""How long the process may take to end."""
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> int:
+    """Run the gateway until SIGINT or SIGTERM; return 1 after saying what is wrong with its settings."""
+    log_to_stderr()
+    try:
+        asyncio.run(_serve(read_settings(StoreSettings), read_settings(GatewaySettings)))
+    except YmirError as error:
+        print(error.detail, error.step, file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(stores: StoreSettings, settings: GatewaySettings) -> None:
+    stop = stop_requested()
+    async with running(stores, settings):
+        log.info("listening", host=settings.host, port=settings.port, docs=f"{settings.public_url}/docs")
+        await stop.wait()
+        log.info("stopping")
+        end_in(STOP_SECONDS)
+
+
+@asynccontextmanager
+async def running(stores: StoreSettings, settings: GatewaySettings) -> AsyncIterator[None]:
+    """Answer requests, whether the stores are there yet or not: ``/readyz`` tells."""
+    async with AsyncExitStack() as stack:
+        database, blobs, bus = await stack.enter_async_context(open_stores(stores))
+        event_log = EventLog(database, stores.source)
+        services = Services(
+            database=database,
+            blobs=blobs,
+            bus=bus,
+            library=Library(database, blobs),
+            event_log=event_log,
+            clock=utc_now,
+            settings=settings,
+            readiness=Readiness(database, blobs, bus, vital={DOCUMENTS, BLOBS}),
+            inspect_executor=_inspect,
+            announce=Announcer(database.documents(Task), event_log, bus).announce,
+        )
+        bound = stack.enter_context(bound_to(settings.host, settings.port))
+        await stack.enter_async_context(answering(build_app(services), bound))
+        if settings.admin_key is not None:
+            secret, keys = settings.admin_key.get_secret_value(), database.documents(ApiKey)
+            known = partial(make_known, secret, keys, at=utc_now())
+            knowing = asyncio.create_task(insist(known, what="the administrator's key"))
+            stack.callback(knowing.cancel)
+        yield
+
+
+async def _inspect(submission: ExecutorSubmission) -> Executor:
+    step = "Name its folder in YMIR_PROCESS_EXECUTORS of the workers, which register it when they start."
+    raise Invalid(f"The gateway cannot look into the executor {submission.reference!r}.", step=step)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""Metrics: what this process counts, and what the store of documents says of tasks, as Prometheus reads them."""
+
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from schemas.parameters import Slot
+from schemas.task_types import OFFERED
+from schemas.tasks import Task, TaskState
+from storage.ports import Documents, Query
+
+ANSWERS: Final = Counter("ymir_http_answers", "Answers to requests.", ["method", "route", "status"])
+SECONDS: Final = Histogram("ymir_http_request_seconds", "Seconds until a request was answered.", ["method", "route"])
+
+
+async def exposition(tasks: Documents[Task], *, at: datetime) -> bytes:
+    """Return all metrics as text, version 0.0.4 of the format. Raises Unavailable."""
+    stored = CollectorRegistry()
+    await _count(tasks, stored)
+    await _find_oldest(tasks, stored, at=at)
+    await _count_unfinished(tasks, stored)
+    return generate_latest(REGISTRY) + generate_latest(stored)
+
+
+async def _count(tasks: Documents[Task], registry: CollectorRegistry) -> None:
+    gauge = Gauge("ymir_tasks", "Tasks by state and type.", ["state", "type"], registry=registry)
+    for state in TaskState:
+        some = await tasks.count(Query(equal={"state": state}))
+        for name in sorted(OFFERED):
+            meant = Query(equal={"state": state, "parameters.type": name})
+            gauge.labels(state, name).set(await tasks.count(meant) if some else 0)
+
+
+async def _find_oldest(tasks: Documents[Task], registry: CollectorRegistry, *, at: datetime) -> None:
+    name, told = "ymir_oldest_queued_seconds", "Seconds since the oldest queued task was accepted, by kind of slot."
+    gauge = Gauge(name, told, ["slot"], registry=registry)
+    for slot in Slot:
+        queued = Query(equal={"state": TaskState.QUEUED, "slot": slot})
+        oldest = (await tasks.list(queued, order="created_at", limit=1)).items
+        gauge.labels(slot).set(max(0.0, (at - oldest[0].created_at).total_seconds()) if oldest else 0.0)
+
+
+async def _count_unfinished(tasks: Documents[Task], registry: CollectorRegistry) -> None:
+    name, told = "ymir_unfinished_outcomes", "Tasks that are decided, and whose records are still to be kept."
+    cursor, unfinished = None, 0
+    while True:
+        running = Query(equal={"state": TaskState.RUNNING})
+        page = await tasks.list(running, order="created_at", limit=500, cursor=cursor)
+        unfinished += sum(task.outcome is not None for task in page.items)
+        if (cursor := page.next) is None:
+            break
+    Gauge(name, told, registry=registry).set(unfinished)

@@ -1,0 +1,31 @@
+"""Making executors known that are folders of this machine."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from schemas.errors import Conflict
+from schemas.executors import Executor, ExecutorSubmission
+from storage.clock import utc_now
+from storage.ports import Documents
+from workers.executors.registry import inspect
+
+
+async def inspected(submission: ExecutorSubmission, *, roots: Sequence[Path]) -> Executor:
+    """Return the executor that a folder is; raise Invalid naming the file at fault."""
+    return await asyncio.to_thread(partial(inspect, submission, roots=roots, at=utc_now()))
+
+
+async def register(folders: Sequence[Path], executors: Documents[Executor]) -> None:
+    """Register folders under their names, and read again those that are another release, or elsewhere, by now."""
+    for folder in folders:
+        submission = ExecutorSubmission(name=folder.name, reference=str(folder.absolute()))
+        found = await inspected(submission, roots=(folder.absolute().parent,))
+        try:
+            await executors.add(found)
+        except Conflict:
+            known = await executors.get(found.id)
+            if (known.reference, known.digest) != (found.reference, found.digest):
+                changes = found.model_dump(include={"reference", "digest", "object_types", "templates"})
+                await executors.replace(known.successor(**changes), was=known)

@@ -1,0 +1,65 @@
+"""A worker at work: it answers doorbells, sweeps and keeps house."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from schemas.tasks import Task
+from storage.announcing import Announcer
+from storage.clock import utc_now
+from storage.event_log import EventLog
+from storage.ports import Bus
+from workers.consumer import Consumer
+from workers.housekeeping import Housekeeping
+from workers.runner import Runner
+from workers.settings import WorkerSettings
+from workers.sweep import Sweep
+from workers.toolbox import Toolbox, handlers, what_is_over
+
+
+@asynccontextmanager
+async def working(
+    tools: Toolbox, *, bus: Bus, event_log: EventLog, settings: WorkerSettings, alone: bool = False
+) -> AsyncIterator[None]:
+    """Work until the end, and hand over then what runs.
+
+    ``alone``: no other process can be running tasks, so those that run were left by an earlier one.
+    """
+    tasks = tools.database.documents(Task)
+    announcer = Announcer(tasks, event_log, bus)
+    runner = Runner(
+        name=settings.worker,
+        handlers=handlers(tools),
+        database=tools.database,
+        bus=bus,
+        announcer=announcer,
+        clock=utc_now,
+        settings=settings,
+    )
+    sweep = Sweep(
+        tasks=tasks,
+        runner=runner,
+        bus=bus,
+        announcer=announcer,
+        clock=utc_now,
+        settings=settings,
+        is_over=what_is_over(tools.database),
+    )
+    consumer = Consumer(bus=bus, runner=runner, settings=settings)
+    housekeeping = Housekeeping(database=tools.database, event_log=event_log, clock=utc_now, settings=settings)
+    if alone:
+        await sweep.take_all()
+    async with _all_of(consumer.run, sweep.run, housekeeping.run):
+        yield
+
+
+@asynccontextmanager
+async def _all_of(*jobs: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    # No TaskGroup: it would wrap what is raised while the rest of the process starts.
+    running = [asyncio.ensure_future(job()) for job in jobs]
+    try:
+        yield
+    finally:
+        for job in running:
+            job.cancel()
+        await asyncio.wait(running)
