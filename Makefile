@@ -12,7 +12,7 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo serve test check format bench servers lock
+.PHONY: help install demo serve test check format bench servers docs lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,9 @@ bench: $(STAMP) ## measure the budgets beside the recorded figures of the peers 
 
 servers: $(STAMP) ## RabbitMQ, MongoDB and an S3 server until Ctrl-C, and the settings that name them
 	$(BIN)/python -m tests.servers
+
+docs: $(STAMP) ## write the pages of docs/ that are made of the code
+	$(BIN)/python -m tests.docs.settings_table
 
 lock: $(STAMP) ## write requirements.lock anew from pyproject.toml [LOCK_ARGS=--upgrade]
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv

@@ -21,7 +21,7 @@ class GatewaySettings(BaseSettings):
     port: NonNegativeInt = 8080
     """The port to listen on."""
     admin_key: SecretStr | None = None
-    """An API key of an administrator, which is made known at start; more are made over the API."""
+    """An API key of an administrator, which is made known at start."""
     public_url: str = "http://127.0.0.1:8080"
     """How clients and labeling tools reach the gateway."""
     link_seconds: PositiveInt = 7 * 24 * 3600
@@ -32,8 +32,8 @@ class GatewaySettings(BaseSettings):
     """The largest body of a request, uploads aside."""
     upload_limit_bytes: PositiveInt = 64 * 2**30
     """The largest upload."""
-    spool: Path = Path(tempfile.gettempdir())
-    """Where uploads stand until they are complete."""
+    spool: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
+    """Where uploads stand until they are complete; the system's folder for temporary files unless it is set."""
     page_items: PositiveInt = 50
     """How many items a page has, unless the request says."""
     page_items_at_most: PositiveInt = 1_000
