@@ -12,6 +12,8 @@ from schemas.errors import Unavailable
 from schemas.schema import Schema
 
 LOCK: Final = "lock"
+DOCUMENTS: Final = "ymir.db"
+BLOBS: Final = "blobs"
 
 
 class Owner(Schema):

@@ -37,6 +37,8 @@ class Dataset(Document):
     project: Id
     name: str
     description: str = ""
+    last_number: NonNegativeInt = 0
+    """The highest number of a version that went for good: it is never given again."""
     created_at: Instant
     removed_at: Instant | None = None
 

@@ -6,7 +6,7 @@ from pydantic import Field, NonNegativeInt
 
 from schemas.annotations import ClassName, LayerName
 from schemas.blobs import BlobRef
-from schemas.schema import Digest, Document, Schema
+from schemas.schema import Digest, Document, Instant, Schema
 from schemas.splits import Split
 
 MANIFEST_MEDIA_TYPE: Final = "application/vnd.ymir.manifest+json"
@@ -61,3 +61,5 @@ class Segment(Document):
     annotation_rows: NonNegativeInt
     described: bool
     """Whether the images have names, sizes and hashes (segments of an import), or ids alone."""
+    kept_at: Instant | None = None
+    """When it was kept last, to the day: one that no version names is collected long after that."""

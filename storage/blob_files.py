@@ -1,6 +1,7 @@
 """Files named by their content: where they lie, how they get there durably, and how they are compared with it."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import re
@@ -59,9 +60,7 @@ def is_there(path: Path, *, size: int) -> bool:
         return False
     if found.st_size != size or found.st_mtime == DAMAGED_AT:
         return False
-    if time.time() - found.st_mtime > DAY_SECONDS:
-        os.utime(path)
-    return True
+    return time.time() - found.st_mtime <= DAY_SECONDS or _is_refreshed(path)
 
 
 def stage(root: Path, digest: Digest, data: bytes) -> Staged:
@@ -78,13 +77,16 @@ def stage(root: Path, digest: Digest, data: bytes) -> Staged:
 
 
 def settle(staged: Sequence[Staged]) -> None:
-    """Give complete files their names, durably; those that did not get it are removed."""
+    """Give complete files of one folder their names, durably; those that did not get it are removed."""
+    if not staged:
+        return
     named = 0
     try:
         sync([one.file for one in staged])
-        for one in staged:
-            one.path.replace(one.place)
-            named += 1
+        with _locked(staged[0].place.parent.parent, alone=False):
+            for one in staged:
+                one.path.replace(one.place)
+                named += 1
         sync_folders({one.place.parent for one in staged})
     finally:
         for one in staged[:named]:
@@ -139,6 +141,18 @@ def check(path: Path, digest: Digest, *, found: Digest) -> None:
     raise Invalid(f"The blob {digest} is damaged: its bytes have the digest {found}.", step=RESTORE)
 
 
+def remove(path: Path, *, unless_since: datetime | None = None) -> bool:
+    """Remove a file unless its time is that or later; return whether it is gone."""
+    try:
+        with _locked(path.parent.parent, alone=True):
+            if unless_since is not None and path.stat().st_mtime >= unless_since.timestamp():
+                return False
+            path.unlink()
+    except FileNotFoundError:
+        pass
+    return True
+
+
 def stored_in(folder: Path) -> list[StoredBlob]:
     """Return the blobs of one of the folders in which files lie; what is none is passed over."""
     with folder_errors():
@@ -168,6 +182,30 @@ def folder_errors(digest: Digest | None = None) -> Iterator[None]:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise Unavailable("The disk is full.", step="free some space, then try again") from error
         raise Unavailable(f"The folder of the blobs does not answer: {error.strerror or error}.") from error
+
+
+def _is_refreshed(path: Path) -> bool:
+    """Give a file the time of now; return False if it was removed meanwhile."""
+    try:
+        with _locked(path.parent.parent, alone=False):
+            os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def _locked(root: Path, *, alone: bool) -> Iterator[None]:
+    """Hold the folder of all files: whoever gives one of them a new time or place, or alone, whoever removes one.
+
+    It is held between processes too, by the folder itself.
+    """
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _write(file: int, data: bytes) -> None:

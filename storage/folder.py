@@ -5,13 +5,24 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 from schemas.blobs import BlobRef
 from schemas.errors import Invalid
 from schemas.schema import Digest
-from storage.blob_files import PIECE_BYTES, check, fetch, folder_errors, place, read, remove_leftovers, stored_in
+from storage.blob_files import (
+    PIECE_BYTES,
+    check,
+    fetch,
+    folder_errors,
+    place,
+    read,
+    remove,
+    remove_leftovers,
+    stored_in,
+)
 from storage.blob_writer import BlobWriter, Content, Source
 from storage.groups import Groups
 from storage.ports import StoredBlob
@@ -80,9 +91,9 @@ class FolderBlobs:
             for blob in await loop.run_in_executor(self._threads, stored_in, self._root / f"{number:02x}"):
                 yield blob
 
-    async def remove(self, digest: Digest) -> None:
-        """Forget a blob."""
-        await self._run(digest, lambda path: path.unlink(missing_ok=True))
+    async def remove(self, digest: Digest, *, unless_since: datetime | None = None) -> bool:
+        """Forget a blob, unless it was put or refreshed since: nobody can do that in between."""
+        return await self._run(digest, lambda path: remove(path, unless_since=unless_since))
 
     async def _keep(self, source: Source, media_type: str) -> BlobRef:
         content = await self._small.call(source)

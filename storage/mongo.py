@@ -1,31 +1,32 @@
 """Documents in MongoDB: one collection for each kind, kept by a majority of a replica set."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
-
-from pymongo.errors import BulkWriteError
 
 from schemas.errors import Conflict, Invalid, NotFound
 from schemas.pages import Page
 from schemas.schema import Document
 from storage.cursors import Cursor, read_cursor
 from storage.mongo_client import Collection, Stored, close, connect, database_of
-from storage.mongo_errors import conflict, driver_errors, duplicates
+from storage.mongo_errors import driver_errors
 from storage.mongo_filters import after, every, sorting, where
-from storage.mongo_forms import stored_name, to_mongo
+from storage.mongo_forms import stored_name
 from storage.mongo_indexes import Indexes
+from storage.mongo_together import Alike, Together
+from storage.mongo_writes import Writes
 from storage.ports import EVERYTHING, Documents, Query
 from storage.selects import index_for, order_by
 from storage.upgrades import revive
 
 D = TypeVar("D", bound=Document)
 
-# A call asks for so many ids, and has so many writes under way.
+# A call asks for so many ids.
 IDS: Final = 10_000
-TOGETHER: Final = 32
+# So few are asked for together with what others ask for.
+FEW: Final = 10
 FORM: Final = {"number": 1, "body": 1}
 
 
@@ -64,34 +65,25 @@ class MongoDocuments(Generic[D]):
         self._kind = kind
         self._collection = collection
         self._indexes = Indexes(kind, collection)
-        self._places = asyncio.Semaphore(TOGETHER)
+        self._writes = Writes(kind, collection)
+        self._finding: Together[str, Stored | None] = Together(self._find)
+        self._listing: Alike[Page[D]] = Alike()
 
     async def add(self, document: D) -> None:
         """Keep a new document; raise Conflict."""
         await self._indexes.make()
-        try:
-            with driver_errors(self._kind.KIND, document.id):
-                await self._collection.insert_one(to_mongo(document))
-        except Conflict as error:
-            raise await self._named(error, document.id) from error
+        await self._writes.add(document)
 
     async def add_many(self, documents: Sequence[D], *, until_conflict: bool = False) -> list[Conflict | None]:
         """Keep new documents in order; with ``until_conflict`` the answers end with the first conflict."""
         if not documents:
             return []
         await self._indexes.make()
-        answers: list[Conflict | None] = [None] * len(documents)
-        for number, details in (await self._insert(documents, is_ordered=until_conflict)).items():
-            identity = documents[number].id
-            answers[number] = await self._named(conflict(self._kind.KIND, identity, details), identity)
-            if until_conflict:
-                return answers[: number + 1]
-        return answers
+        return await self._writes.add_many(documents, until_conflict=until_conflict)
 
     async def get(self, identity: str) -> D:
         """Return the document of an id; raise NotFound."""
-        with driver_errors(self._kind.KIND, identity):
-            found = await self._collection.find_one({"_id": identity}, FORM)
+        found = await self._finding.call(identity)
         if found is None:
             raise NotFound(self._kind.KIND, identity)
         return self._read(found)
@@ -100,8 +92,9 @@ class MongoDocuments(Generic[D]):
         """Return those documents that exist."""
         remaining, found = iter(dict.fromkeys(identities)), list[D]()
         while some := list(islice(remaining, IDS)):
-            with driver_errors(self._kind.KIND):
-                found += [self._read(one) async for one in self._collection.find({"_id": {"$in": some}}, FORM)]
+            few = len(some) <= FEW
+            there = await asyncio.gather(*map(self._finding.call, some)) if few else await self._find(some)
+            found += [self._read(one) for one in there if one is not None]
         return found
 
     async def replace(self, document: D, *, was: D) -> None:
@@ -109,15 +102,10 @@ class MongoDocuments(Generic[D]):
         if document.id != was.id or document.generation <= was.generation:
             raise ValueError(f"{document.id} {document.generation} is no successor of {was.id} {was.generation}")
         await self._indexes.make()
-        predecessor = {"_id": was.id, "generation": was.generation}
-        with driver_errors(self._kind.KIND, was.id):
-            result = await self._collection.replace_one(predecessor, to_mongo(document))
-        if not result.matched_count:
-            raise Conflict(self._kind.KIND, was.id, key="generation")
+        await self._writes.replace(document, was=was)
 
     async def replace_many(self, successors: Sequence[tuple[D, D]]) -> list[Conflict | None]:
         """Keep several (successor, predecessor), each on its own, and answer for each."""
-        # No bulk: of one that fails in part the server does not say which predecessors were found.
         return list(await asyncio.gather(*(self._replaced(document, was) for document, was in successors)))
 
     async def count(self, query: Query = EVERYTHING) -> int:
@@ -127,10 +115,13 @@ class MongoDocuments(Generic[D]):
         with driver_errors(self._kind.KIND):
             return await self._collection.count_documents(condition)
 
-    async def remove(self, identity: str) -> None:
-        """Forget a document."""
+    async def remove(self, identity: str, *, was: D | None = None) -> None:
+        """Forget a document; with ``was`` only that state of it, else raise Conflict."""
+        meant = {"_id": identity} if was is None else {"_id": identity, "generation": was.generation}
         with driver_errors(self._kind.KIND, identity):
-            await self._collection.delete_one({"_id": identity})
+            result = await self._collection.delete_one(meant)
+        if was is not None and not result.deleted_count:
+            raise Conflict(self._kind.KIND, identity, key="generation")
 
     async def list(
         self, query: Query = EVERYTHING, *, order: str = "id", limit: int = 100, cursor: str | None = None
@@ -138,6 +129,10 @@ class MongoDocuments(Generic[D]):
         """Return a page sorted by an indexed field, after ``cursor``."""
         if limit < 1:
             raise Invalid(f"A page of {limit} is none.", step="ask for one or more")
+        asked = repr((query, order, limit, cursor))
+        return await self._listing.call(asked, lambda: self._list(query, order=order, limit=limit, cursor=cursor))
+
+    async def _list(self, query: Query, *, order: str, limit: int, cursor: str | None) -> Page[D]:
         by = order_by(self._kind, order)
         condition = where(self._kind, query)
         ranges = after(read_cursor(cursor, order=order) if cursor is not None else None, by)
@@ -151,6 +146,12 @@ class MongoDocuments(Generic[D]):
         items = tuple(self._read(one) for one in found[:limit])
         return Page(items=items, next=self._next(order, found[limit - 1]) if len(found) > limit else None)
 
+    async def _find(self, identities: Sequence[str]) -> Sequence[Stored | None]:
+        with driver_errors(self._kind.KIND):
+            selected = self._collection.find({"_id": {"$in": list(identities)}}, FORM)
+            found = {one["_id"]: one async for one in selected}
+        return [found.get(identity) for identity in identities]
+
     def _read(self, found: Stored) -> D:
         return revive(self._kind, number=found["number"], body=found["body"])
 
@@ -158,27 +159,9 @@ class MongoDocuments(Generic[D]):
         value = last.get(stored_name(order.removeprefix("-")))
         return Cursor(order, value=value, id=last["_id"]).text()
 
-    async def _insert(self, documents: Sequence[D], *, is_ordered: bool) -> Mapping[int, Mapping[str, Any]]:
-        """Insert documents and return what stands against some of them, by their number."""
-        with driver_errors(self._kind.KIND):
-            try:
-                await self._collection.insert_many([to_mongo(one) for one in documents], ordered=is_ordered)
-            except BulkWriteError as error:
-                return duplicates(error)
-        return {}
-
-    async def _named(self, error: Conflict, identity: str) -> Conflict:
-        """Return a conflict under its first name: that of the id, if that is taken too."""
-        if error.key == "id":
-            return error
-        with driver_errors(self._kind.KIND, identity):
-            taken = await self._collection.find_one({"_id": identity}, {"_id": 1})
-        return Conflict(self._kind.KIND, identity, key="id") if taken else error
-
     async def _replaced(self, document: D, was: D) -> Conflict | None:
-        async with self._places:
-            try:
-                await self.replace(document, was=was)
-            except Conflict as error:
-                return error
+        try:
+            await self.replace(document, was=was)
+        except Conflict as error:
+            return error
         return None

@@ -19,7 +19,12 @@ Client = AsyncMongoClient[Stored]
 Collection = AsyncCollection[Stored]
 
 DATABASE: Final = "ymir"
-STEP: Final = "give YMIR_MONGO_URL as mongodb://user:password@host:port/database?replicaSet=name"
+SCHEMES: Final = ("mongodb://", "mongodb+srv://")
+UNUSABLE: Final = "YMIR_MONGO_URL cannot be used."
+STEP: Final = (
+    "give YMIR_MONGO_URL as mongodb://user:password@host:port/database?replicaSet=name, "
+    "special characters as %40 and the like"
+)
 # How long to look for a primary, for a connection, and for an answer on one.
 SELECTION_MILLISECONDS: Final = 5_000
 ANSWER_MILLISECONDS: Final = 20_000
@@ -34,6 +39,9 @@ def connect(url: str) -> Client:
     name = os.environ.get("YMIR_MONGO_CLIENT", "motor")
     if name not in clients:
         raise Invalid(f"There is no client {name!r} for MongoDB.", step="set YMIR_MONGO_CLIENT to motor or pymongo")
+    # The client would take a mere word for the name of a host, and the rest of a password for that of a database.
+    if not url.startswith(SCHEMES) or "@" in url.partition("://")[2].partition("/")[2].partition("?")[0]:
+        raise Invalid(UNUSABLE, step=STEP)
     try:
         client = clients[name](
             url,
@@ -43,8 +51,9 @@ def connect(url: str) -> Client:
             waitQueueTimeoutMS=ANSWER_MILLISECONDS,
             socketTimeoutMS=ANSWER_MILLISECONDS,
         )
-    except (ConfigurationError, InvalidURI, ValueError) as error:
-        raise Invalid(f"YMIR_MONGO_URL cannot be used: {error}.", step=STEP) from error
+    except (ConfigurationError, InvalidURI, ValueError):
+        # What is wrong is not told: where a special character is, a part of the password may pass for anything else.
+        raise Invalid(UNUSABLE, step=STEP) from None
     return cast("Client", client)
 
 

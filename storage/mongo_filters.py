@@ -1,7 +1,7 @@
 """Queries on stored documents as MongoDB's filters, and what comes after a cursor."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pymongo import ASCENDING, DESCENDING
 
@@ -12,6 +12,9 @@ from storage.ports import Query, Scalar
 from storage.selects import Order, check_field, successor
 
 Filter = Mapping[str, Any]
+
+# The code of the error ConversionFailure.
+MISMATCH: Final = 241
 
 
 def where(kind: type[Document], query: Query) -> Filter:
@@ -54,6 +57,15 @@ def after(cursor: Cursor | None, order: Order) -> Iterator[Filter]:
                 yield {field: None}
         elif not order.descending:
             yield {field: {"$ne": None}}
+
+
+def at_generation(identity: str, generation: int) -> Filter:
+    """Return the filter of a document at a generation; at another one the server raises MISMATCH.
+
+    Of those in a bulk that merely do not match, the server would tell the number, but not which they are.
+    """
+    wrong = {"$toInt": {"$concat": ["generation ", {"$toString": "$generation"}]}}
+    return {"_id": identity, "$expr": {"$or": [{"$eq": ["$generation", generation]}, wrong]}}
 
 
 def sorting(order: Order) -> list[tuple[str, int]]:

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
@@ -107,9 +108,9 @@ class S3Blobs:
                 if found.last_modified and self._is_name(found.object_name, digest):
                     yield StoredBlob(digest, found.size or 0, found.last_modified)
 
-    async def remove(self, digest: Digest) -> None:
-        """Forget a blob."""
-        await self._run(lambda: self._objects.remove(digest))
+    async def remove(self, digest: Digest, *, unless_since: datetime | None = None) -> bool:
+        """Forget a blob, unless it was put or refreshed since; between that look and the removal is one request."""
+        return await self._run(lambda: self._objects.remove(digest, unless_since=unless_since))
 
     def link(self, digest: Digest, *, seconds: int, media_type: str) -> str:
         """Return a link that shows a blob as of a media type to whoever has it, for up to a week of seconds."""

@@ -94,11 +94,14 @@ class Objects:
         with s3_errors(), suppress(NotFound):
             yield from self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
 
-    def remove(self, digest: Digest) -> None:
-        """Forget a blob."""
+    def remove(self, digest: Digest, *, unless_since: datetime | None = None) -> bool:
+        """Forget a blob, unless it was put or refreshed since; return whether it is gone."""
         name = self.name(digest)
         with suppress(NotFound), s3_errors(digest):
+            if unless_since is not None and _is_since(self.stat(digest), unless_since):
+                return False
             self._client.remove_object(self._bucket, name)
+        return True
 
     def link(self, digest: Digest, *, seconds: int, media_type: str) -> str:
         """Return a link to a blob that works without a key for some seconds; nothing is asked of the server."""
@@ -149,6 +152,10 @@ class Objects:
             self._client.put_object(
                 self._bucket, name, checked, content.size, content_type=media_type, part_size=PART_BYTES
             )
+
+
+def _is_since(found: Object, instant: datetime) -> bool:
+    return found.last_modified is None or found.last_modified >= instant
 
 
 class _Checked(io.RawIOBase):

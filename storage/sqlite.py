@@ -135,10 +135,17 @@ class SqliteDocuments(Generic[D]):
 
         return await self._connections.read(operation)
 
-    async def remove(self, identity: str) -> None:
-        """Forget a document."""
+    async def remove(self, identity: str, *, was: D | None = None) -> None:
+        """Forget a document; with ``was`` only that state of it, else raise Conflict."""
         await self._make()
-        await self._connections.write(lambda connection: connection.execute(self._table.remove_sql, (identity,)))
+
+        def operation(connection: sqlite3.Connection) -> None:
+            if was is None:
+                connection.execute(self._table.remove_sql, (identity,))
+            elif not connection.execute(self._table.remove_state_sql, (identity, was.generation)).rowcount:
+                raise Conflict(self._kind.KIND, identity, key="generation")
+
+        await self._connections.write(operation)
 
     async def list(
         self, query: Query = EVERYTHING, *, order: str = "id", limit: int = 100, cursor: str | None = None

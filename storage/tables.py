@@ -31,6 +31,7 @@ class Table:
         self._update_sql = f"UPDATE {name} SET generation = ?, number = ?, body = ? WHERE id = ? AND generation = ?"  # noqa: S608 - see the class
         self._has_sql = f"SELECT 1 FROM {name} WHERE id = ?"  # noqa: S608 - see the class
         self.remove_sql = f"DELETE FROM {name} WHERE id = ?"  # noqa: S608 - see the class
+        self.remove_state_sql = f"DELETE FROM {name} WHERE id = ? AND generation = ?"  # noqa: S608 - see the class
         self.get_sql = f"SELECT id, number, body FROM {name} WHERE id = ?"  # noqa: S608 - see the class
         self.get_many_sql = f"SELECT id, number, body FROM {name} WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608 - see the class
 

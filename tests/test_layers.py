@@ -23,8 +23,10 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 }
 # The one place that starts gateway and workers in the same process.
 EMBEDDED: Final = "client.embedded"
+# What works on the stores themselves, with no service between; and what says how that went.
+ADMIN: Final = ("client.admin", "client.summaries")
 # ``storage.production`` opens together what the two production processes share.
-ROOTS: Final = frozenset({"gateway.__main__", "workers.__main__", "storage.production", EMBEDDED})
+ROOTS: Final = frozenset({"gateway.__main__", "workers.__main__", "storage.production", EMBEDDED, "client.admin"})
 
 ADAPTERS: Final = ("sqlite", "folder", "local_bus", "mongo", "s3", "rabbitmq")
 HEAVY: Final = ("aiohttp", "faster_coco_eval", "numpy", "PIL", "pyarrow", "sklearn")
@@ -79,6 +81,8 @@ def adapter_of(module: str) -> str | None:
 
 def may_import(importer: str, imported: str) -> bool:
     package, other = package_of(importer), package_of(imported)
+    if importer in ADMIN and other == "storage":
+        return True
     return importer == EMBEDDED or other == package or other in MAY_IMPORT[package]
 
 
@@ -147,6 +151,8 @@ def test_the_commands_load_nothing_heavy_until_they_need_it() -> None:
         ("client.api", "storage.ports", False),
         ("client.demo.__main__", "storage.datasets", False),
         ("client.embedded", "workers.consumer", True),
+        ("client.admin", "storage.collection.collect", True),
+        ("client.admin", "workers.consumer", False),
     ],
 )
 def test_the_rule_itself_tells_right_from_wrong(importer: str, imported: str, *, allowed: bool) -> None:

@@ -122,13 +122,16 @@ async def _add_classes(project: Id, entries: Sequence[ClassEntry], lists: Docume
 
 
 async def _keep_version(task: Task, draft: VersionDraft, database: Database, *, at: datetime) -> Version:
-    versions = database.documents(Version)
-    dataset = await _dataset(task, draft.dataset, database, at=at)
+    versions, datasets = database.documents(Version), database.documents(Dataset)
+    dataset = Dataset(
+        id=dataset_id(task.project, draft.dataset), project=task.project, name=draft.dataset, created_at=at
+    )
+    await _add_once(dataset, datasets)
     while True:
         try:
             return await versions.get(version_id(task.id))
         except NotFound:
-            number = await _last_number(dataset.id, versions) + 1
+            number = await _last_number(dataset.id, versions, datasets) + 1
         version = Version(
             id=version_id(task.id),
             project=task.project,
@@ -151,16 +154,11 @@ async def _keep_version(task: Task, draft: VersionDraft, database: Database, *, 
         return version
 
 
-async def _last_number(dataset: Id, versions: Documents[Version]) -> int:
+async def _last_number(dataset: Id, versions: Documents[Version], datasets: Documents[Dataset]) -> int:
     newest = await versions.list(Query(equal={"dataset": dataset}), order="-number", limit=1)
-    return newest.items[0].number if newest.items else 0
-
-
-async def _dataset(task: Task, name: str, database: Database, *, at: datetime) -> Dataset:
-    datasets = database.documents(Dataset)
-    dataset = Dataset(id=dataset_id(task.project, name), project=task.project, name=name, created_at=at)
-    await _add_once(dataset, datasets)
-    return await datasets.get(dataset.id)
+    # Read after that: a version leaves its number here before it goes for good.
+    gone = (await datasets.get(dataset)).last_number
+    return max([gone, *(version.number for version in newest.items)])
 
 
 async def _add_once(document: D, documents: Documents[D]) -> None:

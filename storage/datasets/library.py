@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from schemas.annotations import LayerName
 from schemas.blobs import BlobRef
 from schemas.datasets import Statistics, Version, VersionCounts
 from schemas.diffs import VersionDiff
-from schemas.errors import Conflict, Invalid
+from schemas.errors import Conflict, Invalid, NotFound
 from schemas.manifests import MANIFEST_MEDIA_TYPE, PARQUET_MEDIA_TYPE, SELECTION_MEDIA_TYPE, Manifest, Segment
-from schemas.schema import AssetId, Digest, Id, derived_id
+from schemas.schema import AssetId, Digest, Id
 from schemas.splits import Split
 from schemas.statistics import VersionStatistics
+from storage.clock import utc_now
 from storage.datasets.asset_ids import AssetIds
 from storage.datasets.compaction import compacted
 from storage.datasets.content import Content, LayerContent
@@ -27,11 +29,13 @@ from storage.datasets.reading import Columns, SegmentReader
 from storage.datasets.rows import AssetRow
 from storage.datasets.segments import FORMAT, BuiltSegment
 from storage.datasets.selections import Mask, Masks, pack, unpack
-from storage.datasets.statistics import COMPUTATION, statistics_of
-from storage.ports import Blobs, Database
+from storage.datasets.statistics import statistics_id, statistics_of
+from storage.ports import Blobs, Clock, Database
 
 MEMORY_BYTES: Final = 768 << 20
 READERS: Final = 4
+# As a blob that is put again.
+REFRESHED_AFTER: Final = timedelta(days=1)
 MANY: Final = 16
 """Selections fetched or written at once."""
 
@@ -52,12 +56,19 @@ class Library:
     """
 
     def __init__(
-        self, database: Database, blobs: Blobs, *, memory_bytes: int = MEMORY_BYTES, readers: int = READERS
+        self,
+        database: Database,
+        blobs: Blobs,
+        *,
+        memory_bytes: int = MEMORY_BYTES,
+        readers: int = READERS,
+        clock: Clock = utc_now,
     ) -> None:
         self._versions = database.documents(Version)
         self._segments = database.documents(Segment)
         self._statistics = database.documents(Statistics)
         self._blobs = blobs
+        self._now = clock
         # Files may not push out the decoded columns that they were read for.
         files = Memory(memory_bytes // 4)
         self._memory = Memory(memory_bytes - memory_bytes // 4)
@@ -107,12 +118,18 @@ class Library:
         """Keep a segment and return its digest; one that is kept already is fine."""
         await self._blobs.put(built.images, media_type=PARQUET_MEDIA_TYPE)
         await self._blobs.put(built.annotations, media_type=PARQUET_MEDIA_TYPE)
-        try:
-            await self._segments.add(built.document)
-        except Conflict:
-            # Its files may be others by now (a newer Parquet writer), its content is the same.
-            await self._segments.get(built.document.id)
-        return built.document.digest
+        document = built.document.model_copy(update={"kept_at": self._now()})
+        while True:
+            try:
+                await self._segments.add(document)
+            except Conflict:
+                # One that is there may name files of another Parquet writer; its content is the same.
+                with suppress(Conflict, NotFound):  # somebody else refreshes it, or it was collected just now
+                    await self._refresh_segment(document)
+                    break
+            else:
+                break
+        return document.digest
 
     async def keep(self, content: Content) -> Kept:
         """Keep the manifest and selections of a content; what comes back is what a version needs to name it.
@@ -131,7 +148,7 @@ class Library:
 
     async def statistics(self, digest: Digest) -> VersionStatistics:
         """Return the statistics of a version, by its digest; computed at first use, then kept."""
-        identity = derived_id("statistics", digest, COMPUTATION)
+        identity = statistics_id(digest)
         known = await self._statistics.get_many([identity])
         if known:
             return VersionStatistics.model_validate_json(await self._blobs.get(known[0].body.digest))
@@ -198,6 +215,12 @@ class Library:
                 )
             self._memory.keep((digest, "segment"), found[digest], size_bytes=1_000)
         return found
+
+    async def _refresh_segment(self, document: Segment) -> None:
+        known = await self._segments.get(document.id)
+        now = self._now()
+        if known.kept_at is None or now - known.kept_at > REFRESHED_AFTER:
+            await self._segments.replace(known.successor(kept_at=now), was=known)
 
     async def _mask(self, selection: Digest, *, rows: int) -> Mask:
         async with self._many:

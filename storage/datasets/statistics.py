@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from schemas.annotations import LayerName
-from schemas.schema import Digest
+from schemas.schema import Digest, Id, derived_id
 from schemas.splits import Split
 from schemas.statistics import LayerStatistics, VersionStatistics
 from storage.datasets.content import Content
@@ -28,6 +28,11 @@ COMPUTATION: Final = 1
 SPLITS: Final = tuple(Split)
 MEGABYTE: Final = 1_000_000
 MEASURES: Final = ("width", "height", "size")
+
+
+def statistics_id(digest: Digest) -> Id:
+    """Return the id under which the statistics of a version are remembered, by the version's digest."""
+    return derived_id("statistics", digest, COMPUTATION)
 
 
 async def statistics_of(content: Content, *, ids: Ids, library: Segments) -> VersionStatistics:

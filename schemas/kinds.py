@@ -1,0 +1,42 @@
+"""Every kind of document that is kept: a test holds that none is missing."""
+
+from typing import Final
+
+from schemas.datasets import Dataset, Statistics, Tag, Version
+from schemas.evaluations import Evaluation
+from schemas.events import LoggedEvent
+from schemas.executors import Executor
+from schemas.iterations import Iteration
+from schemas.keys import ApiKey
+from schemas.labeling import LabelingItem, LabelingJob
+from schemas.letters import DeadLetter
+from schemas.manifests import Segment
+from schemas.models import Model
+from schemas.projects import ClassList, Project
+from schemas.requests import RememberedRequest
+from schemas.schema import Document
+from schemas.tasks import Task
+from schemas.uploads import Upload
+
+# The task comes first: whoever reads the kinds in this order finds the records of every task that had ended by then.
+KINDS: Final[tuple[type[Document], ...]] = (
+    Task,
+    ApiKey,
+    ClassList,
+    Dataset,
+    DeadLetter,
+    Evaluation,
+    Executor,
+    Iteration,
+    LabelingItem,
+    LabelingJob,
+    LoggedEvent,
+    Model,
+    Project,
+    RememberedRequest,
+    Segment,
+    Statistics,
+    Tag,
+    Upload,
+    Version,
+)

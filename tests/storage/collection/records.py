@@ -1,0 +1,97 @@
+"""One record of every kind that can name blobs."""
+
+from schemas.annotations import ObjectType
+from schemas.blobs import BlobRef
+from schemas.datasets import Tag, Version, tag_id
+from schemas.evaluations import Evaluation, Figures
+from schemas.labeling import LabelingItem, LabelingJob
+from schemas.letters import DeadLetter, ForeignMessage
+from schemas.models import Model, Stage
+from schemas.outcomes import Outcome, TaskResult
+from schemas.schema import new_id
+from schemas.tasks import Task
+from schemas.uploads import Upload
+from tests.factories import NOON, PROJECT, WORKER, a_task
+from tests.storage.collection.worlds import World
+
+
+async def every_kind_of_record(world: World) -> tuple[list[Version], list[BlobRef]]:
+    """Keep a project with all that it can have; return its versions, and what else is named."""
+    first = await world.version("pictures", ["a", "b"])
+    second = await world.version("pictures", ["b", "c"], number=2, parents=(first.id,))
+    await world.library.statistics(second.digest)
+    named = {name: await world.blobs.put(name.encode()) for name in NAMES}
+    await world.add(
+        Tag(id=tag_id(first.dataset, "best"), project=PROJECT, dataset=first.dataset, name="best", version=first.id),
+        Upload(id=new_id(), name="a.zip", blob=named["upload"], created_by="somebody", created_at=NOON),
+        DeadLetter.of(ForeignMessage("x", "y", b"?"), body=named["letter"], at=NOON),
+        an_ended_task(named),
+        a_model(named["package"]),
+        an_evaluation(second, named),
+        *a_job(first),
+    )
+    return [first, second], [*named.values()]
+
+
+NAMES = ("upload", "letter", "report", "log", "archive", "package", "table", "marks")
+
+
+def an_ended_task(named: dict[str, BlobRef]) -> Task:
+    result = TaskResult(archive=named["archive"])
+    outcome = Outcome(result=result, report=named["report"], log=named["log"])
+    return a_task().claimed(by=WORKER, at=NOON).ended(outcome, at=NOON)
+
+
+def a_model(package: BlobRef, **changes: object) -> Model:
+    fields = {
+        "id": new_id(),
+        "project": PROJECT,
+        "name": "detector",
+        "object_type": ObjectType.DETECTION,
+        "classes": ("cat",),
+        "stages": (Stage(name="best", digest=package.digest, files=("weights",)),),
+        "best_stage": "best",
+        "recommended_stage": "best",
+        "package": package,
+        "executor": "tiny-detector",
+        "task": new_id(),
+        "created_at": NOON,
+    }
+    return Model.model_validate({**fields, **changes})
+
+
+def an_evaluation(version: Version, named: dict[str, BlobRef]) -> Evaluation:
+    return Evaluation(
+        id=new_id(),
+        project=PROJECT,
+        version=version.id,
+        layer="detector@best",
+        ground_truth="ground_truth",
+        iou=0.5,
+        confidence=0.3,
+        max_detections=100,
+        images=2,
+        overall=Figures(),
+        table=named["table"],
+        marks=named["marks"],
+        task=new_id(),
+        created_at=NOON,
+    )
+
+
+def a_job(version: Version, **changes: object) -> tuple[LabelingJob, LabelingItem]:
+    fields = {
+        "id": new_id(),
+        "project": PROJECT,
+        "task": new_id(),
+        "version": version.id,
+        "tool": "api",
+        "token": new_id(),
+        "classes": ("cat",),
+        "annotation": "box",
+        "items": 1,
+        "created_at": NOON,
+    }
+    job = LabelingJob.model_validate({**fields, **changes})
+    item = LabelingItem(id=new_id(), job=job.id, position=0, asset="0" * 64, file_name="a.jpg", width=9, height=9)
+    return job, item
