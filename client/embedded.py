@@ -11,7 +11,7 @@ import structlog
 from pydantic import SecretStr
 
 from client.addresses import Address, Place, listening
-from client.data_folder import owned
+from client.data_folder import BLOBS, DOCUMENTS, owned
 from client.secret_files import ADMIN_KEY, LINK_KEY, secret
 from gateway.admin_key import make_known
 from gateway.app import build_app
@@ -32,7 +32,7 @@ from storage.folder import FolderBlobs
 from storage.local_bus import LocalBus
 from storage.ports import Database
 from storage.process import end_in, log_to_stderr, stop_requested
-from storage.readiness import BLOBS, DOCUMENTS, Readiness
+from storage.readiness import VITAL, Readiness
 from storage.sqlite import open_database
 from workers.executors.process import ProcessRuntime
 from workers.executors.registering import inspected, register
@@ -78,8 +78,8 @@ async def running(address: Address) -> AsyncIterator[None]:
     settings = _worker_settings(data)
     roots = tuple(root.absolute() for root in place.import_roots)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(data / "ymir.db"))
-        blobs, bus = FolderBlobs(data / "blobs"), LocalBus()
+        database = await stack.enter_async_context(open_database(data / DOCUMENTS))
+        blobs, bus = FolderBlobs(data / BLOBS), LocalBus()
         library = Library(database, blobs)
         event_log = EventLog(database, source=f"urn:ymir:{derived_id('deployment', secret(data, LINK_KEY))}")
         importing = ImportSettings(import_roots=roots) if roots else ImportSettings()
@@ -100,7 +100,7 @@ async def running(address: Address) -> AsyncIterator[None]:
             event_log=event_log,
             clock=utc_now,
             settings=_gateway_settings(place, data, importing),
-            readiness=Readiness(database, blobs, bus, vital={DOCUMENTS, BLOBS}),
+            readiness=Readiness(database, blobs, bus, vital=VITAL),
             inspect_executor=partial(inspected, roots=(BUILT_IN,)),
             announce=Announcer(database.documents(Task), event_log, bus).announce,
         )

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 import structlog
+from pydantic import SecretStr
 
 from gateway.admin_key import make_known
 from gateway.app import build_app
@@ -23,9 +24,10 @@ from storage.clock import utc_now
 from storage.datasets.library import Library
 from storage.event_log import EventLog
 from storage.insisting import insist
+from storage.ports import Documents
 from storage.process import end_in, log_to_stderr, stop_requested
 from storage.production import open_stores
-from storage.readiness import BLOBS, DOCUMENTS, Readiness
+from storage.readiness import VITAL, Readiness
 from storage.settings import StoreSettings, read_settings
 
 STOP_SECONDS: Final = 15.0
@@ -60,6 +62,8 @@ async def running(stores: StoreSettings, settings: GatewaySettings) -> AsyncIter
     async with AsyncExitStack() as stack:
         database, blobs, bus = await stack.enter_async_context(open_stores(stores))
         event_log = EventLog(database, stores.source)
+        knowing = _knowing(settings.admin_key, database.documents(ApiKey))
+        stack.callback(knowing.cancel)
         services = Services(
             database=database,
             blobs=blobs,
@@ -68,18 +72,22 @@ async def running(stores: StoreSettings, settings: GatewaySettings) -> AsyncIter
             event_log=event_log,
             clock=utc_now,
             settings=settings,
-            readiness=Readiness(database, blobs, bus, vital={DOCUMENTS, BLOBS}),
+            readiness=Readiness(database, blobs, bus, vital=VITAL, has_begun=knowing.done),
             inspect_executor=_inspect,
             announce=Announcer(database.documents(Task), event_log, bus).announce,
         )
         bound = stack.enter_context(bound_to(settings.host, settings.port))
         await stack.enter_async_context(answering(build_app(services), bound))
-        if settings.admin_key is not None:
-            secret, keys = settings.admin_key.get_secret_value(), database.documents(ApiKey)
-            known = partial(make_known, secret, keys, at=utc_now())
-            knowing = asyncio.create_task(insist(known, what="the administrator's key"))
-            stack.callback(knowing.cancel)
         yield
+
+
+def _knowing(secret: SecretStr | None, keys: Documents[ApiKey]) -> asyncio.Task[None]:
+    async def know() -> None:
+        if secret is not None:
+            known = partial(make_known, secret.get_secret_value(), keys, at=utc_now())
+            await insist(known, what="the administrator's key")
+
+    return asyncio.create_task(know())
 
 
 async def _inspect(submission: ExecutorSubmission) -> Executor:

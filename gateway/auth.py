@@ -28,6 +28,12 @@ NEEDED_FOR: Final[Mapping[tuple[str, str], Role]] = {
     ("POST", "/v1/executors"): Role.ADMIN,
     ("PATCH", "/v1/executors/{name}"): Role.ADMIN,
     ("DELETE", "/v1/executors/{name}"): Role.ADMIN,
+    # Anything may be in them, of any project.
+    ("GET", "/v1/dead-letters"): Role.ADMIN,
+    ("GET", "/v1/dead-letters/{id}"): Role.ADMIN,
+    ("GET", "/v1/dead-letters/{id}/body"): Role.ADMIN,
+    ("POST", "/v1/dead-letters/{id}/replay"): Role.ADMIN,
+    ("DELETE", "/v1/dead-letters/{id}"): Role.ADMIN,
 }
 
 

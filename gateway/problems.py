@@ -1,5 +1,6 @@
 """Problems: what every answer is that is not a success (RFC 9457)."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Final
@@ -27,6 +28,8 @@ STEPS: Final[Mapping[int, str]] = {
     405: "Use one of the methods that the Allow header names.",
     413: "Send less at once, or upload a file with PUT /v1/uploads/{name}.",
 }
+
+HOOK: Final = re.compile(r"(/v1/hooks/[^/]*/).+", re.DOTALL)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -81,13 +84,13 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 def _of_error(request: web.Request, error: YmirError) -> web.Response:
     status = next(status for kind, status in STATUS_OF.items() if isinstance(error, kind))
     headers = {"Retry-After": RETRY_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return problem_reply(Problem.of(error, status=status, instance=request.path), headers=headers)
+    return problem_reply(Problem.of(error, status=status, instance=_address(request)), headers=headers)
 
 
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
     detail = {
-        404: f"Nothing is at {request.path}.",
-        405: f"{request.method} is not possible at {request.path}.",
+        404: f"Nothing is at {_address(request)}.",
+        405: f"{request.method} is not possible at {_address(request)}.",
         413: "The body is larger than this service takes.",
     }.get(error.status, error.reason)
     problem = problem_of_status(error.status, detail, step=STEPS.get(error.status, ""))
@@ -96,7 +99,12 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
 
 
 def _at(request: web.Request, problem: Problem) -> Problem:
-    return problem.model_copy(update={"instance": request.path})
+    return problem.model_copy(update={"instance": _address(request)})
+
+
+def _address(request: web.Request) -> str:
+    """Return the path that was asked for, without the secret in that of a hook."""
+    return HOOK.sub(r"\1…", request.path)
 
 
 def gathered(faults: list[Fault], detail: str, *, step: str) -> None:

@@ -28,6 +28,15 @@ def log_to_stderr(*, level: int = logging.INFO) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
+    logging.getLogger("aiohttp.server").addFilter(_without_request)
+
+
+def _without_request(record: logging.LogRecord) -> bool:
+    """Leave what somebody sent that is no HTTP out of its line: there may be a key in it."""
+    error = record.exc_info[1] if record.exc_info else None
+    if type(error).__module__ == "aiohttp.http_exceptions":
+        record.msg, record.args, record.exc_info = f"{record.getMessage()}: {type(error).__name__}", (), None
+    return True
 
 
 def stop_requested() -> Event:

@@ -1,25 +1,21 @@
 """A bus on RabbitMQ: a quorum queue of doorbells for each kind of slot, and a topic exchange of events."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final, Self
+from typing import Final
 from uuid import uuid4
 
-import structlog
-from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS
-
-from schemas.errors import Invalid, Unavailable
 from schemas.events import CloudEvent
 from schemas.letters import ForeignMessage
 from schemas.parameters import Slot
 from schemas.tasks import Doorbell
 from storage import rabbitmq_topology as topology
 from storage.ports import Delivery, LetterDelivery
-from storage.rabbitmq_letters import read_letter, refused, sent_again
+from storage.rabbitmq_letters import sent_again
 from storage.rabbitmq_link import Link
-from storage.rabbitmq_messages import bell_key, bell_message, event_message, read_bell, read_event
+from storage.rabbitmq_listeners import DeadLetters, Doorbells, Events
+from storage.rabbitmq_messages import bell_key, bell_message, event_message
 from storage.rabbitmq_publisher import Publisher, publish_to
 from storage.rabbitmq_subscription import Subscription
 from storage.rabbitmq_topology import Names
@@ -27,8 +23,6 @@ from storage.rabbitmq_topology import Names
 PREFETCH: Final = 16
 EVENTS_PREFETCH: Final = 256
 IDLE_SECONDS: Final = 0.1
-
-log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -72,7 +66,7 @@ class RabbitBus:
         declare = partial(topology.slot_queue, names=self._names, slot=slot)
         subscription = Subscription(self._receiving, declare, prefetch=self._prefetch, idle_seconds=IDLE_SECONDS)
         try:
-            yield _Deliveries(subscription)
+            yield Doorbells(subscription)
         finally:
             await subscription.close()
 
@@ -87,7 +81,7 @@ class RabbitBus:
         subscription = Subscription(self._receiving, declare, prefetch=EVENTS_PREFETCH, idle_seconds=None)
         try:
             await subscription.listen()
-            yield _Events(subscription, self._dead)
+            yield Events(subscription, self._dead)
         finally:
             await subscription.close(delete=True)
 
@@ -98,110 +92,10 @@ class RabbitBus:
         # One at a time: a message may be as large as the broker lets it be.
         subscription = Subscription(self._receiving, declare, prefetch=1, idle_seconds=None)
         try:
-            yield _Letters(subscription)
+            yield DeadLetters(subscription)
         finally:
             await subscription.close()
 
     async def send_again(self, message: ForeignMessage) -> None:
         """Send a foreign message to where it was sent first, with those of its headers that are kept."""
         await publish_to(self._sending, message.exchange, message.routing_key, sent_again(message))
-
-
-class _Deliveries:
-    """The doorbells that one listener takes; a message that is none becomes a dead letter."""
-
-    def __init__(self, subscription: Subscription) -> None:
-        self._subscription = subscription
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Delivery:
-        while True:
-            message = await self._subscription.next()
-            try:
-                return _RabbitDelivery(read_bell(message.body), message)
-            except Invalid as error:
-                log.warning("a dead letter", error=error.detail, key=message.routing_key)
-                with suppress(*CONNECTION_EXCEPTIONS):
-                    await message.reject()
-
-
-class _RabbitDelivery:
-    """A doorbell that waits for its acknowledgement."""
-
-    def __init__(self, doorbell: Doorbell, message: AbstractIncomingMessage) -> None:
-        self.doorbell = doorbell
-        self._message = message
-
-    async def acknowledge(self) -> None:
-        """Say that the message did its work; over a connection that was lost, it comes again."""
-        await _acknowledge(self._message)
-
-
-class _Events:
-    """The events that one listener takes; a message that is none becomes a dead letter."""
-
-    def __init__(self, subscription: Subscription, dead: Publisher) -> None:
-        self._subscription = subscription
-        self._dead = dead
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> CloudEvent:
-        while True:
-            message = await self._subscription.next()
-            try:
-                event = read_event(message.body)
-            except Invalid as error:
-                # Not by rejecting it: the events that a slow listener loses would be dead letters too.
-                log.warning("a dead letter", error=error.detail, key=message.routing_key)
-                await self._refuse(message)
-            else:
-                await _acknowledge(message)
-                return event
-
-    async def _refuse(self, message: AbstractIncomingMessage) -> None:
-        letter = refused(message, queue="a listener's", reason="no event")
-        try:
-            await self._dead.publish([(message.routing_key or "", letter)], mandatory=True)
-        except Unavailable as error:
-            # It comes again at once, and again takes as long as the broker needs to say that it takes nothing.
-            log.warning("a dead letter has to wait", error=error.detail)
-            with suppress(*CONNECTION_EXCEPTIONS):
-                await message.reject(requeue=True)
-        else:
-            await _acknowledge(message)
-
-
-class _Letters:
-    """The dead letters that one listener takes."""
-
-    def __init__(self, subscription: Subscription) -> None:
-        self._subscription = subscription
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> LetterDelivery:
-        message = await self._subscription.next()
-        return _RabbitLetter(read_letter(message), message)
-
-
-class _RabbitLetter:
-    """A dead letter that waits for its acknowledgement."""
-
-    def __init__(self, letter: ForeignMessage, message: AbstractIncomingMessage) -> None:
-        self.message = letter
-        self._message = message
-
-    async def acknowledge(self) -> None:
-        """Say that the message is kept elsewhere; over a connection that was lost, it comes again."""
-        await _acknowledge(self._message)
-
-
-async def _acknowledge(message: AbstractIncomingMessage) -> None:
-    if not message.processed:
-        with suppress(*CONNECTION_EXCEPTIONS):
-            await message.ack()

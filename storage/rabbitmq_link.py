@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
+from urllib.parse import urlsplit
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -11,20 +12,29 @@ from aio_pika.exceptions import (
     CONNECTION_EXCEPTIONS,
     AuthenticationError,
     ChannelPreconditionFailed,
+    InvalidFrameError,
     ProbableAuthenticationError,
 )
 
 from schemas.errors import Invalid, Unavailable
+from storage.rabbitmq_decoding import be_lenient
 
 # How long to wait for the broker before it counts as away, and how often to show each other signs of life.
 ANSWER_SECONDS: Final = 5.0
 HEARTBEAT_SECONDS: Final = 10
+STEP: Final = (
+    "give YMIR_AMQP_URL as amqp://user:password@host:port/virtual-host, special characters as %40 and the like"
+)
+
+be_lenient()
 
 
 class Link:
     """One connection and its channels; whoever finds it lost makes it anew."""
 
     def __init__(self, url: str) -> None:
+        """Connect to nothing yet; raise Invalid if the URL cannot be one."""
+        _check(url)
         self._url = url
         self._lock = asyncio.Lock()
         self._connection: AbstractConnection | None = None
@@ -53,10 +63,27 @@ class Link:
             if self._is_closed:
                 raise Unavailable("The bus is closed.")
             if self._connection is None or self._connection.is_closed or not self._connection.connected.is_set():
-                self._connection = await aio_pika.connect(
-                    self._url, timeout=ANSWER_SECONDS, heartbeat=HEARTBEAT_SECONDS
-                )
+                self._connection = await _connect(self._url)
             return self._connection
+
+
+def _check(url: str) -> None:
+    # What is wrong with it is not told: the password may be anywhere in it.
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in {"amqp", "amqps"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one or parts.fragment or "@" in parts.path:
+        raise Invalid("YMIR_AMQP_URL cannot be used.", step=STEP)
+
+
+async def _connect(url: str) -> AbstractConnection:
+    try:
+        return await aio_pika.connect(url, timeout=ANSWER_SECONDS, heartbeat=HEARTBEAT_SECONDS)
+    except InvalidFrameError as error:
+        step = "see whether the virtual host in YMIR_AMQP_URL is there, and the user may use it"
+        raise Unavailable("RabbitMQ ends the connection as soon as it is made.", step=step) from error
 
 
 @contextmanager

@@ -89,8 +89,21 @@ async def listener_queue(channel: AbstractChannel, *, names: Names, listener: st
 
 
 async def dead_exchange(channel: AbstractChannel, *, names: Names) -> AbstractExchange:
-    """Declare where foreign messages go, and the queue in which they wait for someone to read them."""
+    """Declare where foreign messages go, and the queue in which they wait for someone to keep them."""
     exchange = await channel.declare_exchange(names.dead, ExchangeType.FANOUT, durable=True)
-    queue = await channel.declare_queue(names.dead, durable=True, arguments={"x-queue-type": "quorum"})
-    await queue.bind(names.dead)
+    await _dead_queue(channel, names)
     return exchange
+
+
+async def dead_queue(channel: AbstractChannel, *, names: Names) -> AbstractQueue:
+    """Declare where foreign messages go, and return the queue in which they wait for someone to keep them."""
+    await dead_exchange(channel, names=names)
+    return await _dead_queue(channel, names)
+
+
+async def _dead_queue(channel: AbstractChannel, names: Names) -> AbstractQueue:
+    # What is delivered too often here would be gone.
+    arguments: FieldTable = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERIES}
+    queue = await channel.declare_queue(names.dead, durable=True, arguments=arguments)
+    await queue.bind(names.dead)
+    return queue

@@ -21,6 +21,8 @@ FRESH_SECONDS: Final = 1.0
 DOCUMENTS: Final = "documents"
 BLOBS: Final = "blobs"
 BUS: Final = "bus"
+VITAL: Final = frozenset({DOCUMENTS, BLOBS})
+"""Without these a gateway accepts nothing."""
 NAMES: Final[Mapping[str, str]] = {DOCUMENTS: "store of documents", BLOBS: "store of blobs", BUS: "bus"}
 
 log = structlog.get_logger(__name__)
@@ -29,8 +31,17 @@ log = structlog.get_logger(__name__)
 class Readiness:
     """Asks the stores how they are. What is wrong in detail is in the log only: anybody may read the answer."""
 
-    def __init__(self, database: Database, blobs: Blobs, bus: Bus, *, vital: Collection[str]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        bus: Bus,
+        *,
+        vital: Collection[str],
+        has_begun: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Parts that are not ``vital`` must have answered once; while they are away later, the process is ready."""
+        self._has_begun = has_begun
         self._checks: Mapping[str, Check] = {
             DOCUMENTS: lambda: database.documents(Task).get_many(["0" * 32]),
             BLOBS: lambda: _answers(blobs),
@@ -57,6 +68,8 @@ class Readiness:
         if missing.keys() & self._vital or missing.keys() - self._came:
             faults = [Fault(wrong, f"/{part}") for part, wrong in missing.items()]
             raise Unavailable(" ".join(missing.values()), step="See the log, and look at what is away.", faults=faults)
+        if not self._has_begun():
+            raise Unavailable("The process has not begun yet.", step="Wait; the log tells for what it waits.")
         return missing
 
     async def _check(self, part: str) -> str:

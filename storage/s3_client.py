@@ -26,6 +26,7 @@ PAUSE_SECONDS: Final = 0.1
 MISSING: Final = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound"})
 REFUSED: Final = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"})
 
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 _STATUS: Final = re.compile(r"Response code: (\d+)")
 
@@ -42,9 +43,11 @@ class Address(NamedTuple):
 def read_address(url: str) -> Address:
     """Return what ``http://host:port/bucket/prefix`` means; raise Invalid if it is no such URL."""
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
-        raise Invalid("The address of the S3 server cannot be used.", step=STEP)
     bucket, _, prefix = parts.path.strip("/").partition("/")
+    is_server = parts.scheme in {"http", "https"} and bool(parts.netloc) and "@" not in parts.netloc
+    is_place = _BUCKET.fullmatch(bucket or BUCKET) and not {".", "..", ""} & set(prefix.split("/") if prefix else ())
+    if not is_server or not is_place or parts.query or parts.fragment:
+        raise Invalid("The address of the S3 server cannot be used.", step=STEP)
     return Address(parts.netloc, parts.scheme == "https", bucket or BUCKET, prefix)
 
 

@@ -20,7 +20,7 @@ from storage.event_log import EventLog
 from storage.insisting import insist
 from storage.process import end_in, log_to_stderr, stop_requested
 from storage.production import open_stores
-from storage.readiness import BLOBS, BUS, DOCUMENTS, Readiness
+from storage.readiness import BUS, VITAL, Readiness
 from storage.settings import StoreSettings, read_settings
 from workers.executors.process import ProcessRuntime
 from workers.executors.registering import register
@@ -74,7 +74,7 @@ async def running(stores: StoreSettings, settings: WorkerSettings, importing: Im
             runtimes={Runtime.PROCESS: ProcessRuntime()} if settings.process_executors else {},
             importing=importing,
         )
-        readiness = Readiness(database, blobs, bus, vital={DOCUMENTS, BLOBS, BUS})
+        readiness = Readiness(database, blobs, bus, vital={*VITAL, BUS})
         if settings.health_port:
             health = telling(readiness, host=settings.health_host, port=settings.health_port)
             await stack.enter_async_context(health)

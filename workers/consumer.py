@@ -5,7 +5,7 @@ from asyncio import Semaphore, TaskGroup
 
 import structlog
 
-from schemas.errors import NotFound, Unavailable
+from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.parameters import Slot
 from schemas.schema import Id
 from schemas.tasks import Task
@@ -89,6 +89,10 @@ class Consumer:
                 return await self._runner.claim(task)
             except NotFound:
                 log.warning("a doorbell for a task that does not exist", task=task)
+                return None
+            except Invalid as error:
+                # Of a newer release, whose workers ring for it again.
+                log.warning("a doorbell for a task that cannot be read", task=task, error=error.detail)
                 return None
             except Unavailable as error:
                 log.warning("a claim waits for the store", task=task, error=error.detail)

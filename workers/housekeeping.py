@@ -6,10 +6,14 @@ from typing import Final
 
 import structlog
 
-from schemas.errors import Unavailable
+from schemas.errors import Invalid, Unavailable
+from schemas.letters import DeadLetter
 from schemas.requests import RememberedRequest
-from schemas.schema import Document, to_text
+from schemas.schema import Document, Id, to_text
+from schemas.tasks import Task
 from schemas.uploads import Upload
+from storage.collection.every import every
+from storage.collection.unfinished import unfinished
 from storage.event_log import EventLog
 from storage.ports import Clock, Database, Query
 from workers.settings import WorkerSettings
@@ -20,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class Housekeeping:
-    """Removes old events, remembered requests and uploads, once an hour."""
+    """Removes old events, remembered requests, uploads and dead letters, once an hour."""
 
     def __init__(self, *, database: Database, event_log: EventLog, clock: Clock, settings: WorkerSettings) -> None:
         self._database = database
@@ -33,8 +37,8 @@ class Housekeeping:
         while True:
             try:
                 await self.tidy()
-            except Unavailable as error:
-                log.warning("housekeeping waits for the store", error=error.detail)
+            except (Invalid, Unavailable) as error:
+                log.warning("housekeeping waits for the store", error=error.detail, step=error.step)
             except Exception:
                 log.exception("housekeeping failed")
             await asyncio.sleep(PAUSE_SECONDS)
@@ -44,11 +48,14 @@ class Housekeeping:
         now, settings = self._now(), self._settings
         await self._event_log.trim(now - timedelta(days=settings.event_days))
         await self._forget(RememberedRequest, before=now - timedelta(hours=settings.request_hours))
-        await self._forget(Upload, before=now - timedelta(days=settings.upload_days))
+        in_use = (await unfinished(self._database.documents(Task))).ids
+        await self._forget(Upload, before=now - timedelta(days=settings.upload_days), but=in_use)
+        await self._forget(DeadLetter, before=now - timedelta(days=settings.letter_days), since="came_at")
 
-    async def _forget(self, kind: type[Document], *, before: datetime) -> None:
+    async def _forget(
+        self, kind: type[Document], *, before: datetime, since: str = "created_at", but: frozenset[Id] = frozenset()
+    ) -> None:
         documents = self._database.documents(kind)
-        old = Query(below={"created_at": to_text(before)})
-        while page := (await documents.list(old, order="created_at")).items:
-            for document in page:
+        async for document in every(documents, Query(below={since: to_text(before)})):
+            if document.id not in but:
                 await documents.remove(document.id)

@@ -7,7 +7,7 @@ from prometheus_client import Counter, Histogram
 ENDED: Final = Counter("ymir_tasks_ended", "Tasks that this process ended.", ["type", "state"])
 SECONDS: Final = Histogram(
     "ymir_task_seconds",
-    "Seconds from a task's claim to its end.",
+    "Seconds from a task's first claim to its end.",
     ["type"],
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000),
 )

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import structlog
 
-from schemas.errors import Conflict, Unavailable
+from schemas.errors import Conflict, Invalid, Unavailable
 from schemas.schema import Id
 from schemas.tasks import EPOCHS_OUTLIVED, Task, TaskState
 from storage.announcing import Announcer
 from storage.ports import Bus, Clock, Documents, Query, Scalar
+from workers import metrics
 from workers.failures import outlived
 from workers.ownership import Lost, Ownership
 from workers.runner import Runner
@@ -76,8 +77,8 @@ class Sweep:
         while True:
             try:
                 await self.sweep()
-            except Unavailable as error:
-                log.warning("the sweep waits for the store", error=error.detail)
+            except (Invalid, Unavailable) as error:
+                log.warning("the sweep waits for the store", error=error.detail, step=error.step)
             except Exception:
                 log.exception("the sweep failed")
             await asyncio.sleep(self._settings.sweep_seconds)
@@ -165,6 +166,7 @@ class Sweep:
         return seconds
 
     async def _take(self, task: Task) -> None:
+        metrics.TAKEN.inc()
         log.warning("a worker vanished", task=task.id, owner=task.owner, epoch=task.epoch)
         if task.outcome is not None:
             try:

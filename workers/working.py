@@ -1,4 +1,4 @@
-"""A worker at work: it answers doorbells, sweeps and keeps house."""
+"""A worker at work: it answers doorbells, sweeps, keeps house and what is none of ours."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +10,7 @@ from storage.clock import utc_now
 from storage.event_log import EventLog
 from storage.ports import Bus
 from workers.consumer import Consumer
+from workers.dead_letters import DeadLetters
 from workers.housekeeping import Housekeeping
 from workers.runner import Runner
 from workers.settings import WorkerSettings
@@ -47,9 +48,10 @@ async def working(
     )
     consumer = Consumer(bus=bus, runner=runner, settings=settings)
     housekeeping = Housekeeping(database=tools.database, event_log=event_log, clock=utc_now, settings=settings)
+    dead_letters = DeadLetters(database=tools.database, blobs=tools.blobs, bus=bus, clock=utc_now)
     if alone:
         await sweep.take_all()
-    async with _all_of(consumer.run, sweep.run, housekeeping.run):
+    async with _all_of(consumer.run, sweep.run, housekeeping.run, dead_letters.run):
         yield
 
 

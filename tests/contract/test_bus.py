@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 
+from schemas.errors import Invalid
+from schemas.letters import ForeignMessage
 from schemas.parameters import Slot
 from schemas.tasks import Doorbell
 from storage.ports import Bus
-from tests.contract.reading_bus import SECONDS, a_doorbell, answer, is_quiet, take
+from tests.contract.reading_bus import QUIET_SECONDS, SECONDS, a_doorbell, answer, is_quiet, take
 
 
 async def test_a_doorbell_comes_to_one_who_listens(bus: Bus) -> None:
@@ -149,6 +151,33 @@ async def test_ten_listeners_answer_a_thousand_doorbells(bus: Bus) -> None:
     await asyncio.gather(*listeners, return_exceptions=True)
 
     assert answered == doorbells
+
+
+async def test_while_nothing_foreign_comes_there_are_no_dead_letters(bus: Bus) -> None:
+    async with bus.dead_letters() as letters, bus.doorbells(Slot.DATA) as deliveries:
+        await bus.ring(a_doorbell())
+        await answer(deliveries, 1)
+
+        assert await is_quiet(letters)
+
+
+async def test_whoever_waits_for_dead_letters_when_that_ends_learns_that_none_comes(bus: Bus) -> None:
+    async with bus.dead_letters() as letters:
+        waits = asyncio.ensure_future(anext(letters, None))
+        assert not (await asyncio.wait([waits], timeout=QUIET_SECONDS))[0]
+
+    async with asyncio.timeout(SECONDS):
+        assert await waits is None
+
+
+async def test_what_is_sent_again_to_where_nothing_is_says_so_and_harms_nothing(bus: Bus) -> None:
+    doorbell = a_doorbell()
+    with pytest.raises(Invalid, match="gone"):
+        await bus.send_again(ForeignMessage("gone", "task.sample.data", b"?"))
+
+    async with bus.doorbells(Slot.DATA) as deliveries:
+        await bus.ring(doorbell)
+        assert await answer(deliveries, 1) == {doorbell}
 
 
 async def fail_after_taking(bus: Bus) -> None:

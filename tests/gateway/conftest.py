@@ -20,7 +20,7 @@ from storage.event_log import EventLog
 from storage.folder import FolderBlobs
 from storage.local_bus import LocalBus
 from storage.ports import Database
-from storage.readiness import BLOBS, DOCUMENTS, Readiness
+from storage.readiness import VITAL, Readiness
 from storage.sqlite import open_database
 from tests.factories import NOON
 from tests.gateway.api import ADMIN, MEMBER, VIEWER, Api
@@ -70,7 +70,7 @@ def services(tmp_path: Path, database: Database, settings: GatewaySettings, cloc
         settings=settings,
         inspect_executor=_inspect,
         announce=Announcer(database.documents(Task), event_log, bus).announce,
-        readiness=Readiness(database, blobs, bus, vital=(DOCUMENTS, BLOBS)),
+        readiness=Readiness(database, blobs, bus, vital=VITAL),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aio_pika
 import pytest
+from pamqp.header import ContentHeader
 
 from schemas.errors import Invalid, Unavailable
 from schemas.parameters import Slot
@@ -44,6 +45,15 @@ def test_what_is_no_doorbell_and_no_event_is_refused(body: bytes) -> None:
         read_bell(body)
     with pytest.raises(Invalid, match="no event"):
         read_event(body)
+
+
+@pytest.mark.parametrize(("flags", "mode"), [(b"\x10\x00", b"\x07"), (b"\xff", b"")])
+def test_properties_of_which_no_message_can_be_made_are_left_out(flags: bytes, mode: bytes) -> None:
+    header = ContentHeader()
+
+    header.unmarshal(b"\x00\x3c\x00\x00" + (5).to_bytes(8) + flags + mode)
+
+    assert (header.body_size, header.properties.delivery_mode) == (5, None)
 
 
 async def test_a_broker_that_is_away_is_unavailable_within_seconds() -> None:

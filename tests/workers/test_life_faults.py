@@ -21,6 +21,7 @@ from schemas.tasks import Doorbell, Task, TaskState
 from storage.local_bus import LocalBus
 from storage.ports import Delivery
 from storage.sqlite import open_database
+from tests.contract.reading_bus import is_quiet
 from tests.workers.life_bench import SECONDS, Bench, a_draft, a_version, nothing, raising, waiting
 from workers.records import keep, reserve
 from workers.runner import Handler
@@ -126,6 +127,23 @@ async def test_a_claim_that_meets_an_outage_is_made_when_it_is_over(
         ended = await bench.until(task.id, TaskState.SUCCEEDED)
 
     assert ended.outlived == 0
+
+
+async def test_a_doorbell_for_a_task_that_only_a_newer_release_can_read_is_answered_and_the_next_is_heard(
+    prepare: Prepare, before: Before
+) -> None:
+    bench = prepare(nothing)
+    strange, task = [await bench.accept() for _ in range(2)]
+    before(bench.runner, "claim", raises(Invalid("A stored task cannot be read.")))
+
+    async with bench.working():
+        await bench.bus.ring(strange.doorbell())
+        await bench.bus.ring(task.doorbell())
+        await bench.until(task.id, TaskState.SUCCEEDED)
+
+    async with bench.bus.doorbells(Slot.DATA) as deliveries:
+        assert await is_quiet(deliveries)
+    assert (await bench.tasks.get(strange.id)).state is TaskState.QUEUED
 
 
 async def test_a_claimed_task_whose_doorbell_cannot_be_acknowledged_is_run(

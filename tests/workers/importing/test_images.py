@@ -104,9 +104,10 @@ def test_a_smaller_copy_has_nearly_the_same_hash_and_another_picture_not(tmp_pat
         (a_jpeg()[:400], "damaged"),
         (saved("PNG")[:600], "damaged"),
         (saved("GIF"), "no image of a known type"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>', "no image of a known type"),
         (a_huge_png(60_000), "too many pixels"),
     ],
-    ids=["empty", "text", "cut JPEG", "cut PNG", "GIF", "bomb"],
+    ids=["empty", "text", "cut JPEG", "cut PNG", "GIF", "SVG", "bomb"],
 )
 def test_a_bad_image_is_told_with_its_reason(tmp_path: Path, data: bytes, reason: str) -> None:
     found = inspected(tmp_path, data)
