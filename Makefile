@@ -12,7 +12,7 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo serve test check format bench servers docs lock
+.PHONY: help install demo serve test faults check format bench servers docs lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ serve: $(STAMP) ## the whole service in one process, on port 8080, its data in d
 test: $(STAMP) ## every test, with branch coverage
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
+faults: $(STAMP) ## the tests that break servers and workers, in full size
+	YMIR_FAULTS=full $(BIN)/pytest tests/faults $(ARGS)
+
 check: $(STAMP) ## format, lint, types and the fast tests: what to run before a commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -41,7 +44,7 @@ format: $(STAMP) ## write the code the way `make check` wants it
 bench: $(STAMP) ## measure the budgets beside the recorded figures of the peers [ARGS=--quick]
 	$(BIN)/python -m tests.bench $(ARGS)
 
-servers: $(STAMP) ## RabbitMQ, MongoDB and an S3 server until Ctrl-C, and the settings that name them
+servers: $(STAMP) ## RabbitMQ, MongoDB, an S3 server and a Docker engine until Ctrl-C, and the settings that name them
 	$(BIN)/python -m tests.servers
 
 docs: $(STAMP) ## write the pages of docs/ that are made of the code

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from hypothesis import settings
 
-from tests.servers.found import MONGO, RABBITMQ, S3, settings_of
+from tests.servers.found import DOCKER, MONGO, RABBITMQ, S3, settings_of
 
 # In CI the same examples each time: what is found by chance is found on a laptop, and stays to be mended.
 settings.register_profile("laptop", max_examples=50, deadline=None)
@@ -29,4 +29,11 @@ def amqp_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     with settings_of(S3, tmp_path_factory.mktemp("s3")) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def docker_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    # The first time on a machine the base image is made, so whoever uses this has a longer timeout.
+    with settings_of(DOCKER, tmp_path_factory.mktemp("docker")) as settings:
         yield settings

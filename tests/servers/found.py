@@ -8,8 +8,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from tests.servers import mongod, rabbitmq, s3
-from tests.servers.process import ServerProcess
+from tests.servers import base_image, docker, mongod, rabbitmq, s3
 
 
 class Kind(NamedTuple):
@@ -19,13 +18,14 @@ class Kind(NamedTuple):
     setting: str
     install: str
     program: Callable[[], str | None]
-    running: Callable[[Path], AbstractContextManager[tuple[ServerProcess, Mapping[str, str]]]]
+    running: Callable[[Path], AbstractContextManager[tuple[object, Mapping[str, str]]]]
 
 
 MONGO: Final = Kind("MongoDB", "YMIR_MONGO_URL", mongod.INSTALL, mongod.program, mongod.running)
 RABBITMQ: Final = Kind("RabbitMQ", "YMIR_AMQP_URL", rabbitmq.INSTALL, rabbitmq.program, rabbitmq.running)
 S3: Final = Kind("S3 server", "YMIR_S3_URL", s3.INSTALL, s3.program, s3.running)
-KINDS: Final = (MONGO, RABBITMQ, S3)
+DOCKER: Final = Kind("Docker engine", base_image.SETTING, docker.INSTALL, docker.program, docker.running)
+KINDS: Final = (MONGO, RABBITMQ, S3, DOCKER)
 
 
 def required(server: str, *, install: str, found: bool) -> None:
