@@ -22,6 +22,7 @@ from storage.blob_files import (
     settle,
     stage,
 )
+from storage.metrics import WRITTEN
 
 SMALL_BYTES: Final = PIECE_BYTES
 
@@ -82,12 +83,14 @@ class BlobWriter:
         if content.digest not in staged and (looked_for or not self._has(content)):
             with folder_errors():
                 staged[content.digest] = stage(self._root, content.digest, data)
+                WRITTEN.inc(content.size)
         return content
 
     def _keep_bytes(self, data: bytes, content: Content) -> Content:
         if not self._has(content):
             with folder_errors():
                 settle([stage(self._root, content.digest, data)])
+                WRITTEN.inc(content.size)
         return content
 
     def _keep_file(self, path: Path, digest: Digest | None) -> Content:
@@ -117,6 +120,7 @@ class BlobWriter:
         else:
             with folder_errors():
                 settle([staged._replace(place=place(self._root, content.digest))])
+                WRITTEN.inc(content.size)
         return content
 
     def _copied(self, path: Path, target: int) -> Content:

@@ -25,6 +25,7 @@ from storage.blob_files import (
 )
 from storage.blob_writer import BlobWriter, Content, Source
 from storage.groups import Groups
+from storage.metrics import READ
 from storage.ports import StoredBlob
 
 R = TypeVar("R")
@@ -59,11 +60,18 @@ class FolderBlobs:
 
     async def get(self, digest: Digest) -> bytes:
         """Return all bytes of a blob."""
-        return await self._run(digest, lambda path: read(path, digest))
+        data = await self._run(digest, lambda path: read(path, digest))
+        READ.inc(len(data))
+        return data
 
     async def fetch(self, digest: Digest, to: Path) -> None:
         """Write a blob into a file."""
-        await self._run(digest, lambda path: fetch(path, digest, to))
+
+        def fetched(path: Path) -> int:
+            fetch(path, digest, to)
+            return to.stat().st_size
+
+        READ.inc(await self._run(digest, fetched))
 
     async def stream(self, digest: Digest, *, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes of a blob; the last piece of a whole one comes after the comparison with its name."""
@@ -116,6 +124,7 @@ class FolderBlobs:
 
         def piece(_: Path) -> bytes:
             data = file.read(PIECE_BYTES)
+            READ.inc(len(data))
             found.update(data)
             return data
 
@@ -131,4 +140,5 @@ class FolderBlobs:
         file.seek(start)
         end = start + length
         while data := await self._run(digest, lambda _: file.read(min(PIECE_BYTES, end - file.tell()))):
+            READ.inc(len(data))
             yield data

@@ -17,6 +17,7 @@ from schemas.errors import Invalid, Unavailable
 from schemas.schema import Digest
 from storage.blob_files import PIECE_BYTES
 from storage.blob_writer import Source
+from storage.metrics import READ
 from storage.ports import StoredBlob
 from storage.s3_client import connect, read_address, s3_errors
 from storage.s3_objects import Objects
@@ -153,6 +154,7 @@ class S3Blobs:
         response = await self._run(lambda: self._objects.open(digest, start=start, length=length))
         try:
             while piece := await self._run(lambda: _read(response, digest)):
+                READ.inc(len(piece))
                 yield piece
         finally:
             response.close()

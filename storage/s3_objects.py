@@ -18,6 +18,7 @@ from schemas.errors import Invalid, NotFound
 from schemas.schema import Digest, digest_of
 from storage.blob_files import PIECE_BYTES, RESTORE, copy, place
 from storage.blob_writer import Content, Source, source_errors
+from storage.metrics import READ, WRITTEN
 from storage.s3_client import Address, s3_errors
 
 # Up to here a file is read into memory and sent by one request; beyond, in parts of this size.
@@ -64,6 +65,7 @@ class Objects:
         """Return all bytes of a blob; raise Invalid if they are others."""
         with closing(self.open(digest)) as response, s3_errors(digest):
             data = response.read()
+        READ.inc(len(data))
         self.check(digest, found=digest_of(data))
         return data
 
@@ -75,6 +77,7 @@ class Objects:
             try:
                 with beside.open("xb") as file, s3_errors(digest):
                     for piece in response.stream(PIECE_BYTES):
+                        READ.inc(len(piece))
                         found.update(piece)
                         file.write(piece)
                 self.check(digest, found=f"sha256:{found.hexdigest()}")
@@ -144,6 +147,7 @@ class Objects:
             file.seek(0)
             self._put(file, content, media_type)
         self._damaged.discard(content.digest)
+        WRITTEN.inc(content.size)
 
     def _put(self, file: BinaryIO, content: Content, media_type: str) -> None:
         checked = cast("BinaryIO", _Checked(file, content))

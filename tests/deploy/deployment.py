@@ -16,7 +16,6 @@ from tests.servers.process import free_port
 
 SERVICES: Final = ("gateway", "worker")
 READY_SECONDS: Final = 60.0
-PAUSE_SECONDS: Final = 0.05
 PORT: Final = "8080"
 
 
