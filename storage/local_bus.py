@@ -38,6 +38,10 @@ class LocalBus:
         """Tell the workers of a kind of slot that a task may be ready; what still waits is not told twice."""
         self._bells[doorbell.slot].ring(doorbell)
 
+    async def waiting(self, slot: Slot) -> int:
+        """Return how many doorbells wait for the workers of a kind of slot."""
+        return len(self._bells[slot].line)
+
     @asynccontextmanager
     async def doorbells(self, slot: Slot) -> AsyncIterator[AsyncIterator[Delivery]]:
         """Listen for the tasks of a kind of slot; what is not acknowledged by the end comes again."""

@@ -154,6 +154,9 @@ class Bus(Protocol):
     async def ring(self, doorbell: Doorbell) -> None:
         """Tell the workers of a kind of slot that a task may be ready; raise Unavailable."""
 
+    async def waiting(self, slot: Slot) -> int:
+        """Return how many doorbells wait for the workers of a kind of slot, about; raise Unavailable."""
+
     def doorbells(self, slot: Slot) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
         """Listen for the tasks of a kind of slot, one at a time: the next is taken when it is asked for."""
 

@@ -1,5 +1,6 @@
 """A bus on RabbitMQ: a quorum queue of doorbells for each kind of slot, and a topic exchange of events."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,7 +14,7 @@ from schemas.tasks import Doorbell
 from storage import rabbitmq_topology as topology
 from storage.ports import Delivery, LetterDelivery
 from storage.rabbitmq_letters import sent_again
-from storage.rabbitmq_link import Link
+from storage.rabbitmq_link import ANSWER_SECONDS, Link, broker_errors
 from storage.rabbitmq_listeners import DeadLetters, Doorbells, Events
 from storage.rabbitmq_messages import bell_key, bell_message, event_message
 from storage.rabbitmq_publisher import Publisher, publish_to
@@ -59,6 +60,14 @@ class RabbitBus:
     async def ring(self, doorbell: Doorbell) -> None:
         """Tell the workers of a kind of slot that a task may be ready."""
         await self._bells.publish([(bell_key(doorbell), bell_message(doorbell))], mandatory=True)
+
+    async def waiting(self, slot: Slot) -> int:
+        """Return how many doorbells wait for the workers of a kind of slot, those on their way to a listener aside."""
+        channel = await self._receiving.channel()
+        with broker_errors():
+            async with channel, asyncio.timeout(ANSWER_SECONDS):
+                queue = await topology.slot_queue(channel, names=self._names, slot=slot)
+                return queue.declaration_result.message_count or 0
 
     @asynccontextmanager
     async def doorbells(self, slot: Slot) -> AsyncIterator[AsyncIterator[Delivery]]:

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import structlog
 
 from schemas.errors import Conflict, Invalid, Unavailable
+from schemas.parameters import Slot
 from schemas.schema import Id
 from schemas.tasks import EPOCHS_OUTLIVED, Task, TaskState
 from storage.announcing import Announcer
@@ -21,6 +23,12 @@ from workers.settings import WorkerSettings
 FIRST_RING_SECONDS = 5.0
 LONGEST_RING_SECONDS = 600.0
 LOOK_SECONDS = 30.0
+# So many queued tasks of a kind of slot are looked at, and so many of its doorbells have to wait for none to be added:
+# however long the line is, a sweep and the bus's queues are not. Of the others it is enough that they come nearer.
+FIRST_IN_LINE = 500
+DOORBELLS_ENOUGH = 1_000
+# A sweep that takes long is made seldom: stores and processor are there for the work.
+PAUSE_FACTOR = 4.0
 # Whoever owns a running task tells of it.
 UNOWNED = tuple(state for state in TaskState if state is not TaskState.RUNNING)
 
@@ -71,26 +79,30 @@ class Sweep:
         self._monotonic = monotonic
         self._seen: dict[Id, Seen] = {}
         self._rings: dict[Id, Ring] = {}
+        self._enough: dict[Slot, bool] = {}
 
     async def run(self) -> None:
         """Sweep until cancelled; an outage delays, and restarts nothing."""
         while True:
+            began_at = self._monotonic()
             try:
                 await self.sweep()
             except (Invalid, Unavailable) as error:
                 log.warning("the sweep waits for the store", error=error.detail, step=error.step)
             except Exception:
                 log.exception("the sweep failed")
-            await asyncio.sleep(self._settings.sweep_seconds)
+            took = self._monotonic() - began_at
+            await asyncio.sleep(max(self._settings.sweep_seconds, PAUSE_FACTOR * took))
 
     async def sweep(self) -> None:
         """Look once at all tasks that are not done. Raises Unavailable."""
+        self._enough = {}
         met = {
-            *await self._each(self._running, state=TaskState.RUNNING),
-            *await self._each(self._waiting, state=TaskState.WAITING),
-            *await self._each(self._unannounced, unannounced=True, state=UNOWNED),
+            *await self._each(self._running, self._all(state=TaskState.RUNNING)),
+            *await self._each(self._waiting, self._all(state=TaskState.WAITING)),
+            *await self._each(self._unannounced, self._all(unannounced=True, state=UNOWNED)),
             # Last: it rings for what the others have put into the queue.
-            *await self._each(self._queued, state=TaskState.QUEUED),
+            *await self._each(self._queued, self._first_in_line()),
         }
         self._seen = {task: seen for task, seen in self._seen.items() if task in met}
         self._rings = {task: ring for task, ring in self._rings.items() if task in met}
@@ -100,15 +112,15 @@ class Sweep:
 
         Raises Unavailable.
         """
-        await self._each(self._take, state=TaskState.RUNNING)
+        await self._each(self._take, self._all(state=TaskState.RUNNING))
         async for task in self._all(state=TaskState.QUEUED):
             self._ring_soon(task)
 
-    async def _each(self, look: Callable[[Task], Awaitable[None]], **equal: Scalar | Sequence[Scalar]) -> set[Id]:
-        """Look at each task that is meant, and return their ids; what goes wrong with one is not the others' affair."""
+    async def _each(self, look: Callable[[Task], Awaitable[None]], tasks: AsyncIterator[Task]) -> set[Id]:
+        """Look at each of some tasks, and return their ids; what goes wrong with one is not the others' affair."""
         met = set()
         is_away = False
-        async for task in self._all(**equal):
+        async for task in tasks:
             met.add(task.id)
             if is_away:
                 continue
@@ -130,11 +142,17 @@ class Sweep:
         if ring is None or ring.epoch != task.epoch:
             # Nobody rings for a task when its time has come.
             ring = Ring(task.epoch, at, FIRST_RING_SECONDS if task.not_before is None else 0.0)
-        if at - ring.rung_at >= ring.patience:
+        if at - ring.rung_at >= ring.patience and not await self._has_enough(task.slot):
             await self._bus.ring(task.doorbell())
             patience = max(FIRST_RING_SECONDS, min(ring.patience * 2, LONGEST_RING_SECONDS))
             ring = Ring(task.epoch, at, patience)
         self._rings[task.id] = ring
+
+    async def _has_enough(self, slot: Slot) -> bool:
+        """Return whether so many doorbells wait for a kind of slot that one more would help nobody."""
+        if slot not in self._enough:
+            self._enough[slot] = await self._bus.waiting(slot) >= DOORBELLS_ENOUGH
+        return self._enough[slot]
 
     async def _running(self, task: Task) -> None:
         mark = (task.epoch, task.beat, task.outcome is None)
@@ -189,6 +207,17 @@ class Sweep:
 
     def _ring_soon(self, task: Task) -> None:
         self._rings[task.id] = Ring(task.epoch, self._monotonic(), 0.0)
+
+    async def _first_in_line(self) -> AsyncIterator[Task]:
+        """Yield the queued tasks, the oldest first; if they are many, the first of each kind of slot."""
+        line: dict[str, Scalar] = {"state": TaskState.QUEUED}
+        page = await self._tasks.list(Query(equal=line), order="created_at", limit=FIRST_IN_LINE)
+        pages = [page]
+        if page.next is not None:
+            lines = [Query(equal={**line, "slot": slot}) for slot in Slot]
+            pages = [await self._tasks.list(one, order="created_at", limit=FIRST_IN_LINE) for one in lines]
+        for task in chain.from_iterable(one.items for one in pages):
+            yield task
 
     async def _all(self, **equal: Scalar | Sequence[Scalar]) -> AsyncIterator[Task]:
         cursor = None

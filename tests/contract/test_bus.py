@@ -29,6 +29,17 @@ async def test_a_doorbell_waits_for_one_who_listens(bus: Bus) -> None:
         assert await answer(deliveries, 10) == doorbells
 
 
+async def test_those_that_wait_are_counted(bus: Bus) -> None:
+    for _ in range(3):
+        await bus.ring(a_doorbell())
+
+    # A broker may count a little later than it keeps.
+    async with asyncio.timeout(SECONDS):
+        while await bus.waiting(Slot.DATA) != 3:
+            await asyncio.sleep(0.01)
+    assert await bus.waiting(Slot.GPU) == 0
+
+
 async def test_each_kind_of_slot_has_its_own_doorbells(bus: Bus) -> None:
     doorbells = {slot: a_doorbell(slot) for slot in Slot}
     for doorbell in doorbells.values():

@@ -1,7 +1,7 @@
 """A worker on the embedded adapters with one handler, its sweep on a clock that a test moves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,6 +145,10 @@ class Bench:
 
     async def versions(self) -> list[Version]:
         return list((await self.database.documents(Version).list(order="number")).items)
+
+
+Prepare = Callable[[Handler], Bench]
+"""What makes a bench with a handler: a fixture."""
 
 
 async def nothing(work: Work[SampleParameters]) -> Outcome:

@@ -37,11 +37,11 @@ class StrangersBus(LocalBus):
 
     def __init__(self) -> None:
         super().__init__()
-        self.waiting: asyncio.Queue[Delivered] = asyncio.Queue()
+        self.letters: asyncio.Queue[Delivered] = asyncio.Queue()
 
     async def send(self, message: ForeignMessage) -> asyncio.Event:
         delivered = Delivered(message)
-        await self.waiting.put(delivered)
+        await self.letters.put(delivered)
         return delivered.acknowledged
 
     @override
@@ -51,7 +51,7 @@ class StrangersBus(LocalBus):
 
         async def letters() -> AsyncIterator[LetterDelivery]:
             while True:
-                taken.append(await self.waiting.get())
+                taken.append(await self.letters.get())
                 yield taken[-1]
 
         try:
@@ -59,7 +59,7 @@ class StrangersBus(LocalBus):
         finally:
             for delivered in taken:
                 if not delivered.acknowledged.is_set():
-                    await self.waiting.put(delivered)
+                    await self.letters.put(delivered)
 
 
 class World(NamedTuple):
@@ -144,7 +144,7 @@ async def test_a_message_that_cannot_be_kept_now_is_kept_later(
 
 
 async def test_a_bus_that_is_away_is_listened_to_when_it_is_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    failing_twice(monkeypatch, world.bus.waiting, "get", Unavailable("The broker is away."))
+    failing_twice(monkeypatch, world.bus.letters, "get", Unavailable("The broker is away."))
 
     [letter] = await world.kept(a_message())
 

@@ -1,9 +1,7 @@
 """The life of a task, on the embedded adapters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -17,20 +15,10 @@ from schemas.problems import TYPE_PREFIX
 from schemas.projects import ClassEntry, ClassList
 from schemas.tasks import TaskState
 from storage.ports import Query
-from storage.sqlite import open_database
 from tests.factories import PROJECT
-from tests.workers.life_bench import SECONDS, Bench, a_draft, a_version, nothing, raising, waiting
+from tests.workers.life_bench import SECONDS, Prepare, a_draft, a_version, nothing, raising, waiting
 from workers.ownership import Lost, Ownership
-from workers.runner import Handler
 from workers.work import Stopping, Work
-
-Prepare = Callable[[Handler], Bench]
-
-
-@pytest.fixture
-async def prepare(tmp_path: Path) -> AsyncIterator[Prepare]:
-    async with open_database(tmp_path / "ymir.db") as database:
-        yield lambda handler: Bench(database, tmp_path, handler)
 
 
 async def test_a_task_that_is_rung_for_is_run_and_its_life_is_in_the_log(prepare: Prepare) -> None:

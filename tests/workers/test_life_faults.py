@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,22 +19,12 @@ from schemas.schema import digest_of
 from schemas.tasks import Doorbell, Task, TaskState
 from storage.local_bus import LocalBus
 from storage.ports import Delivery
-from storage.sqlite import open_database
 from tests.contract.reading_bus import is_quiet
-from tests.workers.life_bench import SECONDS, Bench, a_draft, a_version, nothing, raising, waiting
+from tests.workers.life_bench import SECONDS, Bench, Prepare, a_draft, a_version, nothing, raising, waiting
 from workers.records import keep, reserve
-from workers.runner import Handler
 from workers.work import Work
 
 TAGGED = SampleParameters(dataset="few", tag="best", source="many", count=1)
-
-Prepare = Callable[[Handler], Bench]
-
-
-@pytest.fixture
-async def prepare(tmp_path: Path) -> AsyncIterator[Prepare]:
-    async with open_database(tmp_path / "ymir.db") as database:
-        yield lambda handler: Bench(database, tmp_path, handler)
 
 
 @pytest.fixture
