@@ -1,21 +1,26 @@
 """Acceptance: what is checked of a task before it is kept, and what its refs name at that moment."""
 
-from typing import NamedTuple
+import asyncio
+from typing import Final, NamedTuple
 
-from gateway.class_names import with_main_names
+from gateway.class_names import FIELDS, with_main_names
 from gateway.named import fault_of, named_faults
 from gateway.problems import gathered
 from gateway.services import Services
 from gateway.targets import target_faults
-from schemas.algebra_parameters import FilterParameters
+from schemas.algebra_parameters import FilterParameters, FuseParameters
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.exchange_parameters import ExportParameters, LabelParameters
 from schemas.model_parameters import EvaluateParameters
 from schemas.parameters import Parameters
 from schemas.projects import ClassList, Project
+from schemas.refs import Ref
+from schemas.schema import Schema
 from schemas.task_types import OFFERED, TaskParameters
 from schemas.tasks import Input
 from storage.datasets.refs import resolve
+
+NAMES_CLASSES: Final[tuple[type[Schema], ...]] = (*(kind for kind, _ in FIELDS), FuseParameters)
 
 
 class Checked(NamedTuple):
@@ -31,22 +36,32 @@ async def check(parameters: TaskParameters, project: Project, services: Services
         step = f"Types that this release handles: {', '.join(sorted(OFFERED))}."
         fault = Fault(f"No worker of this release handles {parameters.type!r}.", "/type")
         raise Invalid("This type of task is not offered.", step=step, faults=[fault])
-    inputs: list[Input] = []
-    faults: list[Fault] = []
-    for pointer, ref in parameters.refs():
-        try:
-            version = await resolve(ref, project.id, services.database)
-        except (NotFound, Invalid) as error:
-            faults.append(fault_of(error, pointer))
-        else:
-            inputs.append(Input(pointer=pointer, ref=ref, version=version.id))
-            faults += _layer_faults(parameters, pointer, set(version.counts.layers))
-    names = (await services.database.documents(ClassList).get(project.id)).main_names()
-    parameters, class_faults = with_main_names(parameters, names)
-    faults += [*class_faults, *await named_faults(parameters, project, services)]
-    faults += await target_faults(parameters, project, services)
+    # Beside each other: documents that are looked for at the same time are found together.
+    resolved, named, target = await asyncio.gather(
+        asyncio.gather(*(_resolved(pointer, ref, parameters, project, services) for pointer, ref in parameters.refs())),
+        named_faults(parameters, project, services),
+        target_faults(parameters, project, services),
+    )
+    faults = [fault for _, wrong in resolved for fault in wrong]
+    if isinstance(parameters, NAMES_CLASSES):
+        names = (await services.database.documents(ClassList).get(project.id)).main_names()
+        parameters, class_faults = with_main_names(parameters, names)
+        faults += class_faults
+    faults += [*named, *target]
     gathered(faults, "The task names things that do not exist or cannot be used.", step="Correct what is named.")
-    return Checked(parameters, tuple(inputs))
+    return Checked(parameters, tuple(given for given, _ in resolved if given is not None))
+
+
+async def _resolved(
+    pointer: str, ref: Ref, parameters: Parameters, project: Project, services: Services
+) -> tuple[Input | None, list[Fault]]:
+    """Return what a ref names, and what is wrong with that."""
+    try:
+        version = await resolve(ref, project.id, services.database)
+    except (NotFound, Invalid) as error:
+        return None, [fault_of(error, pointer)]
+    faults = _layer_faults(parameters, pointer, set(version.counts.layers))
+    return Input(pointer=pointer, ref=ref, version=version.id), faults
 
 
 def _layer_faults(parameters: Parameters, pointer: str, layers: set[str]) -> list[Fault]:

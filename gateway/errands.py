@@ -9,9 +9,11 @@ from aiohttp import web
 
 from gateway.services import SERVICES, Services
 from schemas.errors import YmirError
-from schemas.tasks import Task
+from schemas.tasks import Task, TaskState
 
-AT_MOST: Final = 1_000
+AT_MOST: Final = 10_000
+# Whoever claims a task by then tells of it, with what happens next.
+TELL_SECONDS: Final = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -39,25 +41,31 @@ class Errands:
         if len(self._running) >= AT_MOST:
             log.warning("too many errands: left to the sweep", task=task.id)
             return
-        running = asyncio.ensure_future(self._bounded(task, errand))
+        running = asyncio.ensure_future(errand(task))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
 
-    async def _bounded(self, task: Task, errand: Callable[[Task], Awaitable[None]]) -> None:
+    async def _ring(self, task: Task) -> None:
+        await self._bounded(task, self._services.bus.ring(task.doorbell()))
+        await asyncio.sleep(TELL_SECONDS)
+        await self._bounded(task, self._announce_if_queued(task))
+
+    async def _announce(self, task: Task) -> None:
+        await self._bounded(task, self._services.announce(task))
+
+    async def _announce_if_queued(self, task: Task) -> None:
+        for now in await self._services.database.documents(Task).get_many([task.id]):
+            if now.state is TaskState.QUEUED:
+                await self._services.announce(now)
+
+    async def _bounded(self, task: Task, errand: Awaitable[object]) -> None:
         try:
             async with asyncio.timeout(self._services.settings.errand_seconds):
-                await errand(task)
+                await errand
         except (YmirError, TimeoutError) as error:
             log.warning("an errand was left to the sweep", task=task.id, error=str(error) or "it took too long")
         except Exception:
             log.exception("an errand failed", task=task.id)
-
-    async def _ring(self, task: Task) -> None:
-        await self._services.bus.ring(task.doorbell())
-        await self._announce(task)
-
-    async def _announce(self, task: Task) -> None:
-        await self._services.announce(task)
 
 
 ERRANDS: Final = web.AppKey("errands", Errands)

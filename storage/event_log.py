@@ -3,12 +3,20 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from random import Random
+from typing import Final, NamedTuple
 
 from schemas.events import CloudEvent, EventType, Fact, LoggedEvent
 from schemas.pages import Page
 from schemas.schema import Id
 from storage.ports import Database, Query, Scalar
+
+# Processes that append at the same time each wait a while, by chance, before they look for the end again; what
+# their callers bring meanwhile goes with it.
+FIRST_PAUSE_SECONDS: Final = 0.005
+MOST_PAUSE_SECONDS: Final = 0.1
+
+_random = Random()  # noqa: S311 - who goes first is no secret
 
 
 class _Entry(NamedTuple):
@@ -46,7 +54,7 @@ class EventLog:
         try:
             async with self._lock:
                 if call.appended is None:
-                    await self._append_all(list(self._waiting))
+                    await self._append_all()
         finally:
             self._waiting.remove(call)
         return call.appended or []
@@ -97,11 +105,16 @@ class EventLog:
             if page.next is None:
                 return removed
 
-    async def _append_all(self, calls: Sequence[_Append]) -> None:
+    async def _append_all(self) -> None:
+        calls, pause = list(self._waiting), FIRST_PAUSE_SECONDS
+        done: set[str] = set()
         new: set[str] = set()
-        remaining = list({entry.event.id: entry for call in calls for entry in call.entries}.values())
-        while remaining:
-            remaining = remaining[await self._append_some(remaining, new) :]
+        while remaining := _entries_of(calls, but=done):
+            count = await self._append_some(remaining, new)
+            done.update(entry.event.id for entry in remaining[:count])
+            if self._last is None:
+                await asyncio.sleep(_random.uniform(0, pause))
+                calls, pause = list(self._waiting), min(2 * pause, MOST_PAUSE_SECONDS)
         for call in calls:
             call.appended = [event for event, _ in call.entries if event.id in new]
             new.difference_update(event.id for event in call.appended)
@@ -124,3 +137,8 @@ class EventLog:
     async def _position(self, order: str) -> int | None:
         page = await self._log.list(order=order, limit=1)
         return page.items[0].position if page.items else None
+
+
+def _entries_of(calls: Sequence[_Append], *, but: Collection[str]) -> list[_Entry]:
+    entries = {entry.event.id: entry for call in calls for entry in call.entries}
+    return [entry for identity, entry in entries.items() if identity not in but]

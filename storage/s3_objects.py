@@ -20,6 +20,7 @@ from storage.blob_files import PIECE_BYTES, RESTORE, copy, place
 from storage.blob_writer import Content, Source, source_errors
 from storage.metrics import READ, WRITTEN
 from storage.s3_client import Address, s3_errors
+from storage.s3_shelves import Lying, Shelves
 
 # Up to here a file is read into memory and sent by one request; beyond, in parts of this size.
 PART_BYTES: Final = 8 << 20
@@ -35,6 +36,7 @@ class Objects:
         self._root = Path(address.prefix)
         # What was found damaged here is written anew by the next put of the same bytes.
         self._damaged: set[Digest] = set()
+        self._shelves = Shelves(self._below)
 
     def name(self, digest: Digest) -> str:
         """Return the name of a blob's object, under the prefix; raise Invalid if it is no digest."""
@@ -58,8 +60,12 @@ class Objects:
     def open(self, digest: Digest, *, start: int = 0, length: int = 0) -> BaseHTTPResponse:
         """Return a blob, or a part of it, to be read and closed; a length of 0 is all that follows."""
         name = self.name(digest)
-        with s3_errors(digest):
-            return self._client.get_object(self._bucket, name, offset=start, length=length)
+        try:
+            with s3_errors(digest):
+                return self._client.get_object(self._bucket, name, offset=start, length=length)
+        except NotFound:
+            self._shelves.forget(name)
+            raise
 
     def read(self, digest: Digest) -> bytes:
         """Return all bytes of a blob; raise Invalid if they are others."""
@@ -92,10 +98,8 @@ class Objects:
             raise Invalid(f"The blob {digest} is damaged: its bytes have the digest {found}.", step=RESTORE)
 
     def listed(self) -> Iterator[Object]:
-        """Yield every object under the prefix; each step may ask the server."""
-        prefix = f"{self._root.as_posix()}/" if self._root.name else ""
-        with s3_errors(), suppress(NotFound):
-            yield from self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
+        """Return every object under the prefix; each step may ask the server."""
+        return self._below(f"{self._root.as_posix()}/" if self._root.name else "")
 
     def remove(self, digest: Digest, *, unless_since: datetime | None = None) -> bool:
         """Forget a blob, unless it was put or refreshed since; return whether it is gone."""
@@ -104,6 +108,7 @@ class Objects:
             if unless_since is not None and _is_since(self.stat(digest), unless_since):
                 return False
             self._client.remove_object(self._bucket, name)
+        self._shelves.forget(name)
         return True
 
     def link(self, digest: Digest, *, seconds: int, media_type: str) -> str:
@@ -114,15 +119,25 @@ class Objects:
 
     def _has(self, content: Content) -> bool:
         """Return whether an object need not be sent again, and refresh one older than a day."""
+        if content.digest in self._damaged:
+            return False
+        with suppress(LookupError):
+            lying = self._shelves.find(self.name(content.digest))
+            if lying is None or lying.size != content.size:
+                return False
+            if _is_young(lying.at):
+                return True
         try:
             found = self.stat(content.digest)
         except NotFound:
             return False
-        if found.size != content.size or content.digest in self._damaged:
+        if found.size != content.size:
             return False
-        if found.last_modified and datetime.now(UTC) - found.last_modified > AGE:
-            return self._is_refreshed(found, content)
-        return True
+        return found.last_modified is None or _is_young(found.last_modified) or self._is_refreshed(found, content)
+
+    def _below(self, prefix: str) -> Iterator[Object]:
+        with s3_errors(), suppress(NotFound):
+            yield from self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
 
     def _is_refreshed(self, found: Object, content: Content) -> bool:
         name = self.name(content.digest)
@@ -147,6 +162,7 @@ class Objects:
             file.seek(0)
             self._put(file, content, media_type)
         self._damaged.discard(content.digest)
+        self._shelves.put(self.name(content.digest), Lying(content.size, datetime.now(UTC)))
         WRITTEN.inc(content.size)
 
     def _put(self, file: BinaryIO, content: Content, media_type: str) -> None:
@@ -156,6 +172,10 @@ class Objects:
             self._client.put_object(
                 self._bucket, name, checked, content.size, content_type=media_type, part_size=PART_BYTES
             )
+
+
+def _is_young(at: datetime) -> bool:
+    return datetime.now(UTC) - at <= AGE
 
 
 def _is_since(found: Object, instant: datetime) -> bool:

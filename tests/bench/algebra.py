@@ -30,7 +30,7 @@ CHANGE_STORED: Final = 0.02
 async def merge(folder: Path, _: Size) -> Measured:
     """Merge two versions that have a tenth of their images in common; what is theirs twice, the host decides."""
     async with a_bench_place(folder) as place:
-        runs, peak = await _handled(place, partial(_merged, place, "guest", Strategy.HOST))
+        runs, peak = await _handled(place, partial(merged, place, "guest", Strategy.HOST))
         host, guest = [await limits.bare(await place.content(name), place.library) for name in ("host", "guest")]
         return Measured(runs=runs, peak_mb=peak, limit=await limit_of(lambda: limits.merge(host, guest)))
 
@@ -40,11 +40,11 @@ async def merge_change(folder: Path, _: Size) -> Measured:
     async with a_bench_place(folder) as place:
         whole, change = [await _segment_bytes(place, name) for name in ("host", "change")]
         before = await place.stored()
-        sound(await _merged(place, "change", Strategy.GUEST))
+        sound(await merged(place, "change", Strategy.GUEST))
         after = await place.stored()
         added = sum(after.values()) - sum(before.values())
         await place.forget_all_but(before)
-        runs, peak = await _handled(place, partial(_merged, place, "change", Strategy.GUEST))
+        runs, peak = await _handled(place, partial(merged, place, "change", Strategy.GUEST))
     share, total = added / whole, (added + change) / whole
     told = f"storage added: {100 * share:.2f} % of the version's by the merge, {100 * total:.2f} % with the change"
     wrong = "" if total <= CHANGE_STORED else "storage added is more than 2 %"
@@ -112,6 +112,14 @@ async def page_cold(folder: Path, _: Size) -> Measured:
         return Measured(runs=await timed(cold, runs=COLD_RUNS, after=forget), peak_mb=peak_mb())
 
 
+async def merged(place: BenchPlace, other: str, strategy: Strategy) -> Outcome:
+    """Merge the large version with another one."""
+    sources = (Source(ref="host"), Source(ref=other))
+    asked = MergeParameters(dataset="both", sources=sources, strategy=strategy)
+    work = place.work(asked, _sources_0_ref="host", _sources_1_ref=other)
+    return await merge_handler(work, library=place.library, blobs=place.blobs)
+
+
 async def _handled(place: BenchPlace, act: Callable[[], Awaitable[Outcome]]) -> tuple[list[float], float]:
     before = await place.stored()
 
@@ -122,13 +130,6 @@ async def _handled(place: BenchPlace, act: Callable[[], Awaitable[Outcome]]) -> 
     await forget()
     runs = await timed(act, after=forget)
     return runs, peak_mb()
-
-
-async def _merged(place: BenchPlace, other: str, strategy: Strategy) -> Outcome:
-    sources = (Source(ref="host"), Source(ref=other))
-    asked = MergeParameters(dataset="both", sources=sources, strategy=strategy)
-    work = place.work(asked, _sources_0_ref="host", _sources_1_ref=other)
-    return await merge_handler(work, library=place.library, blobs=place.blobs)
 
 
 async def _segment_bytes(place: BenchPlace, name: str) -> int:

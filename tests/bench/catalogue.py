@@ -10,6 +10,7 @@ PHOTOGRAPHS: Final = "pictures.photographs"
 COCO: Final = "pictures.coco"
 IMPORTED: Final = "exporting.prepare"
 PREDICTED: Final = "evaluating.prepare"
+DURABLE: Final = "nothing kept: Celery 820/s, Dramatiq 1,210/s, taskiq 3,470/s; Hatchet (durable, 8 cores) 500/s"
 
 ROWS: Final = (
     Row(
@@ -130,8 +131,59 @@ ROWS: Final = (
         measure="serving.tasks",
         unit=Unit.TASKS_A_SECOND,
         budget=500,
-        peers="nothing kept: Celery 820/s, Dramatiq 1,210/s, taskiq 3,470/s; Hatchet (durable, 8 cores) 500/s",
+        peers=DURABLE,
     ),
     Row(work="idle processor time of ymir serve", measure="serving.idle", unit=Unit.PERCENT, budget=1.0),
     Row(work="a killed service's task runs again", measure="serving.again", budget=45.0),
+    Row(
+        work="{accepted:,} no-op tasks, HTTP to end event, production",
+        measure="tasks.nothing",
+        unit=Unit.TASKS_A_SECOND,
+        budget=500,
+        peers=DURABLE,
+    ),
+    Row(
+        work="{accepted:,} / 4 smallest tasks, HTTP to end event, production",
+        measure="tasks.smallest",
+        unit=Unit.TASKS_A_SECOND,
+    ),
+    Row(
+        work="due to claimed at 100/s, p50, production",
+        measure="tasks.starts",
+        unit=Unit.MILLISECONDS,
+        budget=25,
+        peers="Hatchet (durable, 8 cores) 48 ms at 500/s",
+    ),
+    Row(
+        work="POST a task -> 202, {posts:,} at 200/s, p99, production",
+        measure="tasks.posts",
+        unit=Unit.MILLISECONDS,
+        budget=30,
+        peers="bare aiohttp + pydantic: p99 5 ms at 19,500/s, nothing kept",
+    ),
+    Row(work="idle gateway or worker, production", measure="tasks.idle", unit=Unit.PERCENT, budget=1.0),
+    Row(work="a killed worker's task runs again, production", measure="tasks.again", budget=45.0),
+    Row(
+        work="import VOC, {small:,} JPEGs of 3 KB, into S3",
+        measure="in_s3.small_voc",
+        unit=Unit.IMAGES_A_SECOND,
+        budget=1_000,
+        memory_mb=512,
+        needs=SMALL_FILES,
+        peers="Oxen pushes 656 files/s",
+    ),
+    Row(
+        work="import the same again into S3: bytes moved",
+        measure="in_s3.small_voc_again",
+        unit=Unit.BYTES,
+        budget=0,
+        needs=SMALL_FILES,
+    ),
+    Row(
+        work="merge 2 x {images:,} images, host, cold from S3",
+        measure="in_s3.merge_cold",
+        budget=3.0,
+        memory_mb=1536,
+        needs=LARGE,
+    ),
 )

@@ -24,12 +24,12 @@ from workers.work import Work
 
 
 class BenchPlace:
-    """Stores of the embedded profile, and a way to run handlers on them."""
+    """Stores of the embedded profile, the blobs perhaps elsewhere, and a way to run handlers on them."""
 
-    def __init__(self, folder: Path, database: Database) -> None:
+    def __init__(self, folder: Path, database: Database, blobs: Blobs | None = None) -> None:
         self.folder = folder
         self.database = database
-        self.blobs: Blobs = FolderBlobs(folder / "blobs")
+        self.blobs: Blobs = blobs or FolderBlobs(folder / "blobs")
         self.library = Library(database, self.blobs)
 
     async def name(self, name: str, kept: Kept) -> None:
@@ -84,10 +84,10 @@ def sound(outcome: Outcome) -> Outcome:
 
 
 @asynccontextmanager
-async def a_bench_place(folder: Path) -> AsyncIterator[BenchPlace]:
-    """Open the place in a folder, for the first time or again."""
+async def a_bench_place(folder: Path, blobs: Blobs | None = None) -> AsyncIterator[BenchPlace]:
+    """Open the place in a folder, for the first time or again, the blobs perhaps elsewhere."""
     async with open_database(folder / "ymir.db") as database:
         project = Project(id=PROJECT, name="bench", object_type=ObjectType.DETECTION, created_at=NOON)
         with suppress(Conflict):
             await database.documents(Project).add(project)
-        yield BenchPlace(folder, database)
+        yield BenchPlace(folder, database, blobs)

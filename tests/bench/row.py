@@ -36,10 +36,14 @@ class Size(NamedTuple):
     """Asked for at once."""
     posts: int
     """Sent at a steady rate."""
+    accepted: int
+    """Sent as fast as they are accepted, on the production profile."""
 
 
-USUAL: Final = Size(images=1_000_000, small=10_000, photographs=2_000, coco=20_000, tasks=300, posts=2_000)
-QUICK: Final = Size(images=10_000, small=1_000, photographs=200, coco=1_000, tasks=50, posts=400)
+USUAL: Final = Size(
+    images=1_000_000, small=10_000, photographs=2_000, coco=20_000, tasks=300, posts=2_000, accepted=4_000
+)
+QUICK: Final = Size(images=10_000, small=1_000, photographs=200, coco=1_000, tasks=50, posts=400, accepted=400)
 FULL: Final = USUAL._replace(coco=118_000, photographs=10_000, tasks=1_000, posts=6_000)
 
 

@@ -112,15 +112,24 @@ async def again(folder: Path, size: Size) -> Measured:
             async with service.client(patience_seconds=WAIT_SECONDS) as client:
                 await client.post(Project, "/v1/projects", ProjectSubmission(name=PROJECT))
                 task = await client.submit(PROJECT, _import_of(root))
-                claimed = await _running(client, task, since=0)
+                claimed = await running(client, task, since=0)
                 start = time.perf_counter()
                 await service.kill()
                 await service.start()
-                await _running(client, task, since=claimed.epoch)
+                await running(client, task, since=claimed.epoch)
                 runs.append(time.perf_counter() - start)
                 peak = max(peak, peak_mb(pid=pid_of(service)))
             await service.kill()
     return Measured(runs=runs, peak_mb=peak, told="the start of the new process is in it")
+
+
+async def running(client: Client, task: Task, *, since: int) -> Task:
+    """Wait until a task runs in a later epoch, or has ended in one."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while task.epoch <= since or task.state is TaskState.QUEUED:
+            await asyncio.sleep(0.02)
+            task = await client.get(Task, f"/v1/tasks/{task.id}")
+    return task
 
 
 def pid_of(service: Service) -> int:
@@ -151,7 +160,7 @@ async def _service(folder: Path) -> AsyncIterator[tuple[Service, Client]]:
 
 
 def _few() -> Size:
-    return Size(images=0, small=20, photographs=0, coco=0, tasks=0, posts=0)
+    return Size(images=0, small=20, photographs=0, coco=0, tasks=0, posts=0, accepted=0)
 
 
 def _import_of(root: Path) -> ImportParameters:
@@ -181,12 +190,3 @@ async def _ended(client: Client, count: int, *, after: int) -> None:
             seen += len(page.items)
             after = page.items[-1].position if page.items else after
             await asyncio.sleep(0.05)
-
-
-async def _running(client: Client, task: Task, *, since: int) -> Task:
-    """Wait until a task runs in a later epoch, or has ended in one."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while task.epoch <= since or task.state is TaskState.QUEUED:
-            await asyncio.sleep(0.02)
-            task = await client.get(Task, f"/v1/tasks/{task.id}")
-    return task

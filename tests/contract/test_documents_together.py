@@ -115,6 +115,26 @@ async def test_of_fifty_that_replace_one_document_one_wins(things: Documents[Thi
     assert {answer.key for answer in answers if isinstance(answer, Conflict)} == {"generation"}
 
 
+async def test_of_many_that_are_replaced_at_once_each_is_answered_for(things: Documents[Thing]) -> None:
+    kept, stale, gone, other, taken = (a_thing(label=str(number)) for number in range(5))
+    await things.add_many([kept, stale, other, taken])
+    await things.replace(stale.successor(text="newer"), was=stale)
+
+    answers = await things.replace_many(
+        [
+            (kept.successor(text="new"), kept),
+            (stale.successor(text="new"), stale),
+            (gone.successor(text="new"), gone),
+            (taken.successor(label=other.label), taken),
+            (other.successor(text="new"), other),
+        ]
+    )
+
+    assert [answer and answer.key for answer in answers] == [None, "generation", "generation", "group+label", None]
+    texts = {thing.id: thing.text for thing in await everything(things)}
+    assert texts == {kept.id: "new", stale.id: "newer", taken.id: taken.text, other.id: "new"}
+
+
 async def test_a_counter_that_fifty_raise_misses_none(things: Documents[Thing]) -> None:
     thing = a_thing(rank=0)
     await things.add(thing)
