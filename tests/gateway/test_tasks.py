@@ -109,7 +109,7 @@ async def test_a_malformed_task_is_refused_where_it_is_wrong(api: Api, change: J
 
 
 async def test_a_type_that_no_worker_handles_is_refused(api: Api) -> None:
-    body = {"type": "split", "dataset": "d", "source": "pool", "training": 1.0}
+    body = {"type": "pull_executor", "name": "detector", "reference": "registry/detector:1"}
 
     problem = await api.post(TASKS, body, expect=422)
 
