@@ -58,7 +58,7 @@ class LoggedEvent(Document):
     """An event at its place in the log: positions are 1, 2, … without a gap; the id is the position."""
 
     KIND: ClassVar[str] = "event"
-    INDEXED: ClassVar[tuple[str, ...]] = ("position", "project", "event.type", "event.subject", "event.time")
+    INDEXED: ClassVar[tuple[str, ...]] = ("position", "project", "event.type")
     UNIQUE: ClassVar[tuple[tuple[str, ...], ...]] = (("event.id",),)
 
     position: int = Field(ge=1)

@@ -34,8 +34,8 @@ async def test_those_that_wait_are_counted(bus: Bus) -> None:
         await bus.ring(a_doorbell())
 
     async with asyncio.timeout(SECONDS):
-        while await bus.waiting(Slot.DATA) != 3:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - a broker counts a little later than it keeps, and tells nobody
+        while await bus.waiting(Slot.DATA) != 3:  # noqa: ASYNC110 - a broker counts a little late, and tells nobody
+            await asyncio.sleep(0.01)
     assert await bus.waiting(Slot.GPU) == 0
 
 
