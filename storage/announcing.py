@@ -1,8 +1,11 @@
 """Announcing: the facts of a task go to the event log and onto the bus, and then out of the task."""
 
+from collections.abc import Sequence
+
 import structlog
 
 from schemas.errors import Conflict
+from schemas.events import EventType, Fact
 from schemas.schema import Id
 from schemas.tasks import Task
 from storage.event_log import EventLog
@@ -20,11 +23,16 @@ class Announcer:
         self._bus = bus
 
     async def tell(self, task: Task) -> frozenset[Id]:
-        """Append the facts of a task to the log and publish them; return their ids. Raises Unavailable."""
+        """Append the facts of a task to the log and publish them; return their ids. Raises Unavailable.
+
+        Whatever is in the log has been published, or is in its task until it is.
+        """
         if not task.facts:
             return frozenset()
-        await self._event_log.append([(fact, task.project) for fact in task.facts])
+        await self._append(task, [fact for fact in task.facts if fact.type is not EventType.TASK_PROGRESSED])
         await self._bus.publish([fact.announced_by(self._event_log.source) for fact in task.facts])
+        # Last, since a task forgets its progress as soon as there is more of it.
+        await self._append(task, [fact for fact in task.facts if fact.type is EventType.TASK_PROGRESSED])
         return frozenset(fact.id for fact in task.facts)
 
     async def announce(self, task: Task) -> Task:
@@ -39,3 +47,7 @@ class Announcer:
             log.debug("task changed while it was announced", task=task.id)
             return task
         return announced
+
+    async def _append(self, task: Task, facts: Sequence[Fact]) -> None:
+        if facts:
+            await self._event_log.append([(fact, task.project) for fact in facts])

@@ -1,5 +1,6 @@
 """Failures: what becomes of a task whose handler raised."""
 
+import errno
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
@@ -17,6 +18,7 @@ from schemas.tasks import Task
 STATUS: Final[dict[type[YmirError], int]] = {NotFound: 404, Invalid: 422, Denied: 403, Conflict: 409, Unavailable: 503}
 TRIES: Final[dict[type[Exception], int]] = {Unavailable: 12, Conflict: 3, Exception: 3}
 LONGEST_WAIT: Final = timedelta(minutes=5)
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _random = Random()  # noqa: S311 - jitter is no secret
 log = structlog.get_logger(__name__)
@@ -24,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 def verdict(task: Task, error: Exception, *, at: datetime) -> datetime | Outcome:
     """Return when to try again, or the outcome with which the task fails."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        step = "Make room on it, or let YMIR_WORK name a folder on another."
+        error = Unavailable(f"The worker's disk is full: {error.strerror}.", step=step)
     tries = _tries_of(error)
     if tries is None:
         return Outcome(problem=_problem(task, error))

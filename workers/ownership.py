@@ -41,6 +41,12 @@ class Ownership:
                 self._logged &= {fact.id for fact in successor.facts}
                 return successor
 
+    async def confirm(self) -> None:
+        """Raise Lost if the epoch is another by now: before what is written elsewhere, which nothing fences."""
+        current = await self._tasks.get(self.task.id)
+        if current.epoch != self._epoch or current.state is not TaskState.RUNNING:
+            raise Lost(current.id)
+
     def logged(self, ids: frozenset[Id]) -> None:
         """Note facts that are in the event log by now; the next write leaves them out."""
         self._logged |= ids

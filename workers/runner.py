@@ -14,6 +14,7 @@ from schemas.outcomes import Outcome, Pause
 from schemas.tasks import Task, TaskState
 from storage.announcing import Announcer
 from storage.ports import Bus, Clock, Database
+from workers import metrics
 from workers.failures import instance_of, verdict
 from workers.ownership import Lost, Ownership, claim
 from workers.records import keep, reserve
@@ -22,6 +23,8 @@ from workers.work import Stopping, Work
 
 Handler = Callable[[Work[Any]], Awaitable[Outcome | Pause]]
 INSIST_SECONDS = 1.0
+# A task that ends sooner is told of once, with its end.
+TELL_SECONDS = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +67,7 @@ class Runner:
             try:
                 await self._conclude(owned, self._settled(work, owned, await self._attend(work, owned)))
             except Lost:
+                metrics.LOST.inc()
                 log.warning("task was lost to another worker")
             finally:
                 await asyncio.to_thread(rmtree, scratch, ignore_errors=True)
@@ -105,8 +109,9 @@ class Runner:
         return await self._handlers[work.task.parameters.type](work)
 
     async def _beat(self, work: Work[Any], owned: Ownership, job: asyncio.Task[Any]) -> None:
-        await self._tell(owned)
         beaten_at = time.monotonic()
+        await asyncio.sleep(TELL_SECONDS)
+        await self._tell(owned)
         while True:
             await asyncio.sleep(self._settings.progress_seconds)
             idle = time.monotonic() - beaten_at
@@ -164,9 +169,12 @@ class Runner:
                 await owned.write(lambda task: task.paused(pause, at=self._now()))
             case not_before:
                 tried = not_before is not None
+                metrics.RETRIES.labels(owned.task.parameters.type).inc(tried)
                 await owned.write(lambda task: task.put_back(at=self._now(), not_before=not_before, tried=tried))
 
     async def _decide(self, owned: Ownership, outcome: Outcome) -> None:
+        if outcome.new_classes or any(getattr(record, "tag", None) for record in outcome.records):
+            await owned.confirm()
         try:
             await reserve(owned.task, outcome, self._database)
         except (Invalid, NotFound) as error:
@@ -184,6 +192,7 @@ class Runner:
             outcome = outcome.model_copy(update={"problem": problem})
         kept = await keep(owned.task, outcome, self._database, at=self._now())
         await owned.write(lambda task: task.ended(kept.outcome, at=self._now(), facts=kept.facts))
+        _count(owned.task)
         log.info("task ended", state=owned.task.state, problem=outcome.problem and outcome.problem.detail)
 
     async def _tell(self, owned: Ownership) -> None:
@@ -201,6 +210,12 @@ class Runner:
             log.warning("telling is left to the sweep", error=str(error) or "it took too long")
         except Exception:
             log.exception("telling failed")
+
+
+def _count(task: Task) -> None:
+    metrics.ENDED.labels(task.parameters.type, task.state).inc()
+    if task.started_at and task.ended_at:
+        metrics.SECONDS.labels(task.parameters.type).observe((task.ended_at - task.started_at).total_seconds())
 
 
 def _stop(work: Work[Any], job: asyncio.Task[Any], why: Stopping) -> None:

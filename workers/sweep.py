@@ -80,23 +80,26 @@ class Sweep:
         self._seen: dict[Id, Seen] = {}
         self._rings: dict[Id, Ring] = {}
         self._enough: dict[Slot, bool] = {}
+        self._is_whole = True
 
     async def run(self) -> None:
         """Sweep until cancelled; an outage delays, and restarts nothing."""
         while True:
-            began_at = self._monotonic()
+            began_at, is_whole = self._monotonic(), False
             try:
-                await self.sweep()
+                is_whole = await self.sweep()
             except (Invalid, Unavailable) as error:
                 log.warning("the sweep waits for the store", error=error.detail, step=error.step)
             except Exception:
                 log.exception("the sweep failed")
-            took = self._monotonic() - began_at
+            # Waiting for what is away is no load.
+            took = self._monotonic() - began_at if is_whole else 0.0
             await asyncio.sleep(max(self._settings.sweep_seconds, PAUSE_FACTOR * took))
 
-    async def sweep(self) -> None:
-        """Look once at all tasks that are not done. Raises Unavailable."""
+    async def sweep(self) -> bool:
+        """Look once at all tasks that are not done, and return whether each was looked after. Raises Unavailable."""
         self._enough = {}
+        self._is_whole = True
         met = {
             *await self._each(self._running, self._all(state=TaskState.RUNNING)),
             *await self._each(self._waiting, self._all(state=TaskState.WAITING)),
@@ -106,6 +109,7 @@ class Sweep:
         }
         self._seen = {task: seen for task, seen in self._seen.items() if task in met}
         self._rings = {task: ring for task, ring in self._rings.items() if task in met}
+        return self._is_whole
 
     async def take_all(self) -> None:
         """Take every running task, and ring at once for every queued one: for the only process that there can be.
@@ -128,7 +132,7 @@ class Sweep:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await look(task)
             except (Unavailable, TimeoutError) as error:
-                is_away = True
+                is_away, self._is_whole = True, False
                 log.warning("tasks are left to the next sweep", error=str(error) or "it took too long")
             except Exception:
                 log.exception("a task could not be looked after", task=task.id)
