@@ -14,6 +14,8 @@ from schemas.tasks import Task, TaskState
 AT_MOST: Final = 10_000
 # Whoever claims a task by then tells of it, with what happens next.
 TELL_SECONDS: Final = 0.5
+# While so many tasks come at once, those that nobody claims are told of by the sweep, many together.
+TELL_OF: Final = 100
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +50,8 @@ class Errands:
     async def _ring(self, task: Task) -> None:
         await self._bounded(task, self._services.bus.ring(task.doorbell()))
         await asyncio.sleep(TELL_SECONDS)
-        await self._bounded(task, self._announce_if_queued(task))
+        if len(self._running) <= TELL_OF:
+            await self._bounded(task, self._announce_if_queued(task))
 
     async def _announce(self, task: Task) -> None:
         await self._bounded(task, self._services.announce(task))

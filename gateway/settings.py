@@ -53,5 +53,5 @@ class GatewaySettings(BaseSettings):
     """How many thumbnails are drawn at the same time."""
     thumbnail_cache_bytes: PositiveInt = 64 * 2**20
     """How many bytes of drawn thumbnails are remembered."""
-    errand_seconds: PositiveFloat = 1.0
+    errand_seconds: PositiveFloat = 10.0
     """How long a doorbell beside a request may take; the sweep rings for those that took longer."""

@@ -29,6 +29,9 @@ FIRST_IN_LINE = 500
 DOORBELLS_ENOUGH = 1_000
 # A sweep that takes long is made seldom: stores and processor are there for the work.
 PAUSE_FACTOR = 4.0
+LONGEST_PAUSE_SECONDS = 10.0
+# So many tasks are looked at together: the stores take what comes together at once.
+TOGETHER = 32
 # Whoever owns a running task tells of it.
 UNOWNED = tuple(state for state in TaskState if state is not TaskState.RUNNING)
 
@@ -80,6 +83,7 @@ class Sweep:
         self._seen: dict[Id, Seen] = {}
         self._rings: dict[Id, Ring] = {}
         self._enough: dict[Slot, bool] = {}
+        self._asking = asyncio.Lock()
         self._is_whole = True
 
     async def run(self) -> None:
@@ -94,7 +98,8 @@ class Sweep:
                 log.exception("the sweep failed")
             # Waiting for what is away is no load.
             took = self._monotonic() - began_at if is_whole else 0.0
-            await asyncio.sleep(max(self._settings.sweep_seconds, PAUSE_FACTOR * took))
+            pause = min(PAUSE_FACTOR * took, LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(max(self._settings.sweep_seconds, pause))
 
     async def sweep(self) -> bool:
         """Look once at all tasks that are not done, and return whether each was looked after. Raises Unavailable."""
@@ -122,21 +127,27 @@ class Sweep:
 
     async def _each(self, look: Callable[[Task], Awaitable[None]], tasks: AsyncIterator[Task]) -> set[Id]:
         """Look at each of some tasks, and return their ids; what goes wrong with one is not the others' affair."""
-        met = set()
+        met: set[Id] = set()
         is_away = False
-        async for task in tasks:
-            met.add(task.id)
-            if is_away:
-                continue
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await look(task)
-            except (Unavailable, TimeoutError) as error:
-                is_away, self._is_whole = True, False
-                log.warning("tasks are left to the next sweep", error=str(error) or "it took too long")
-            except Exception:
-                log.exception("a task could not be looked after", task=task.id)
+        async for some in _together(tasks):
+            met.update(task.id for task in some)
+            if not is_away:
+                wrong = await asyncio.gather(*(self._looked(look, task) for task in some))
+                if is_away := any(wrong):
+                    self._is_whole = False
+                    log.warning("tasks are left to the next sweep", error=next(filter(None, wrong)))
         return met
+
+    async def _looked(self, look: Callable[[Task], Awaitable[None]], task: Task) -> str:
+        """Look at a task, and return what is away, if something is."""
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await look(task)
+        except (Unavailable, TimeoutError) as error:
+            return str(error) or "it took too long"
+        except Exception:
+            log.exception("a task could not be looked after", task=task.id)
+        return ""
 
     async def _queued(self, task: Task) -> None:
         if task.not_before is not None and task.not_before > self._now():
@@ -154,9 +165,10 @@ class Sweep:
 
     async def _has_enough(self, slot: Slot) -> bool:
         """Return whether so many doorbells wait for a kind of slot that one more would help nobody."""
-        if slot not in self._enough:
-            self._enough[slot] = await self._bus.waiting(slot) >= DOORBELLS_ENOUGH
-        return self._enough[slot]
+        async with self._asking:
+            if slot not in self._enough:
+                self._enough[slot] = await self._bus.waiting(slot) >= DOORBELLS_ENOUGH
+            return self._enough[slot]
 
     async def _running(self, task: Task) -> None:
         mark = (task.epoch, task.beat, task.outcome is None)
@@ -231,3 +243,14 @@ class Sweep:
                 yield task
             if (cursor := page.next) is None:
                 return
+
+
+async def _together(tasks: AsyncIterator[Task]) -> AsyncIterator[list[Task]]:
+    some: list[Task] = []
+    async for task in tasks:
+        some.append(task)
+        if len(some) == TOGETHER:
+            yield some
+            some = []
+    if some:
+        yield some
