@@ -3,13 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import structlog
 
 from schemas.errors import Conflict, Invalid, Unavailable
-from schemas.parameters import Slot
 from schemas.schema import Id
 from schemas.tasks import EPOCHS_OUTLIVED, Task, TaskState
 from storage.announcing import Announcer
@@ -17,16 +15,11 @@ from storage.ports import Bus, Clock, Documents, Query, Scalar
 from workers import metrics
 from workers.failures import outlived
 from workers.ownership import Lost, Ownership
+from workers.ringer import Monotonic, Ringer
 from workers.runner import Runner
 from workers.settings import WorkerSettings
 
-FIRST_RING_SECONDS = 5.0
-LONGEST_RING_SECONDS = 600.0
 LOOK_SECONDS = 30.0
-# So many queued tasks of a kind of slot are looked at, and so many of its doorbells have to wait for none to be added:
-# however long the line is, a sweep and the bus's queues are not. Of the others it is enough that they come nearer.
-FIRST_IN_LINE = 500
-DOORBELLS_ENOUGH = 1_000
 # A sweep that takes long is made seldom: stores and processor are there for the work.
 PAUSE_FACTOR = 4.0
 LONGEST_PAUSE_SECONDS = 10.0
@@ -35,7 +28,6 @@ TOGETHER = 32
 # Whoever owns a running task tells of it.
 UNOWNED = tuple(state for state in TaskState if state is not TaskState.RUNNING)
 
-Monotonic = Callable[[], float]
 IsOver = Callable[[Task], Awaitable[bool]]
 log = structlog.get_logger(__name__)
 
@@ -46,14 +38,6 @@ class Seen(NamedTuple):
     mark: object
     seconds: float
     looked_at: float
-
-
-class Ring(NamedTuple):
-    """When a queued task was rung for (at first: seen), and how long until it is rung for again."""
-
-    epoch: int
-    rung_at: float
-    patience: float
 
 
 class Sweep:
@@ -74,16 +58,13 @@ class Sweep:
         """``is_over`` tells, by type, whether what a waiting task waits for has come already."""
         self._tasks = tasks
         self._runner = runner
-        self._bus = bus
         self._announcer = announcer
         self._now = clock
         self._settings = settings
         self._is_over = is_over
         self._monotonic = monotonic
         self._seen: dict[Id, Seen] = {}
-        self._rings: dict[Id, Ring] = {}
-        self._enough: dict[Slot, bool] = {}
-        self._asking = asyncio.Lock()
+        self._ringer = Ringer(tasks, bus, clock=clock, monotonic=monotonic)
         self._is_whole = True
 
     async def run(self) -> None:
@@ -103,17 +84,16 @@ class Sweep:
 
     async def sweep(self) -> bool:
         """Look once at all tasks that are not done, and return whether each was looked after. Raises Unavailable."""
-        self._enough = {}
         self._is_whole = True
         met = {
             *await self._each(self._running, self._all(state=TaskState.RUNNING)),
             *await self._each(self._waiting, self._all(state=TaskState.WAITING)),
             *await self._each(self._unannounced, self._all(unannounced=True, state=UNOWNED)),
             # Last: it rings for what the others have put into the queue.
-            *await self._each(self._queued, self._first_in_line()),
+            *await self._each(self._ringer.look, self._ringer.first_in_line()),
         }
         self._seen = {task: seen for task, seen in self._seen.items() if task in met}
-        self._rings = {task: ring for task, ring in self._rings.items() if task in met}
+        self._ringer.forget_but(met)
         return self._is_whole
 
     async def take_all(self) -> None:
@@ -123,7 +103,7 @@ class Sweep:
         """
         await self._each(self._take, self._all(state=TaskState.RUNNING))
         async for task in self._all(state=TaskState.QUEUED):
-            self._ring_soon(task)
+            self._ringer.ring_soon(task)
 
     async def _each(self, look: Callable[[Task], Awaitable[None]], tasks: AsyncIterator[Task]) -> set[Id]:
         """Look at each of some tasks, and return their ids; what goes wrong with one is not the others' affair."""
@@ -148,27 +128,6 @@ class Sweep:
         except Exception:
             log.exception("a task could not be looked after", task=task.id)
         return ""
-
-    async def _queued(self, task: Task) -> None:
-        if task.not_before is not None and task.not_before > self._now():
-            return
-        at = self._monotonic()
-        ring = self._rings.get(task.id)
-        if ring is None or ring.epoch != task.epoch:
-            # Nobody rings for a task when its time has come.
-            ring = Ring(task.epoch, at, FIRST_RING_SECONDS if task.not_before is None else 0.0)
-        if at - ring.rung_at >= ring.patience and not await self._has_enough(task.slot):
-            await self._bus.ring(task.doorbell())
-            patience = max(FIRST_RING_SECONDS, min(ring.patience * 2, LONGEST_RING_SECONDS))
-            ring = Ring(task.epoch, at, patience)
-        self._rings[task.id] = ring
-
-    async def _has_enough(self, slot: Slot) -> bool:
-        """Return whether so many doorbells wait for a kind of slot that one more would help nobody."""
-        async with self._asking:
-            if slot not in self._enough:
-                self._enough[slot] = await self._bus.waiting(slot) >= DOORBELLS_ENOUGH
-            return self._enough[slot]
 
     async def _running(self, task: Task) -> None:
         mark = (task.epoch, task.beat, task.outcome is None)
@@ -219,21 +178,7 @@ class Sweep:
         except Conflict:
             return  # it lives, or another sweep was faster
         if successor.state is TaskState.QUEUED:
-            self._ring_soon(successor)
-
-    def _ring_soon(self, task: Task) -> None:
-        self._rings[task.id] = Ring(task.epoch, self._monotonic(), 0.0)
-
-    async def _first_in_line(self) -> AsyncIterator[Task]:
-        """Yield the queued tasks, the oldest first; if they are many, the first of each kind of slot."""
-        line: dict[str, Scalar] = {"state": TaskState.QUEUED}
-        page = await self._tasks.list(Query(equal=line), order="created_at", limit=FIRST_IN_LINE)
-        pages = [page]
-        if page.next is not None:
-            lines = [Query(equal={**line, "slot": slot}) for slot in Slot]
-            pages = [await self._tasks.list(one, order="created_at", limit=FIRST_IN_LINE) for one in lines]
-        for task in chain.from_iterable(one.items for one in pages):
-            yield task
+            self._ringer.ring_soon(successor)
 
     async def _all(self, **equal: Scalar | Sequence[Scalar]) -> AsyncIterator[Task]:
         cursor = None

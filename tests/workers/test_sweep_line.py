@@ -9,13 +9,13 @@ from schemas.refs import Source
 from schemas.schema import new_id
 from schemas.tasks import TaskState
 from tests.workers.life_bench import Bench, Prepare, nothing
-from workers import sweep
+from workers import ringer
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "FIRST_IN_LINE", 3)
-    monkeypatch.setattr(sweep, "DOORBELLS_ENOUGH", 2)
+    monkeypatch.setattr(ringer, "FIRST_IN_LINE", 3)
+    monkeypatch.setattr(ringer, "DOORBELLS_ENOUGH", 2)
 
 
 async def rung(bench: Bench, slot: Slot) -> int:
@@ -30,7 +30,7 @@ async def test_of_a_long_line_the_first_of_each_kind_of_slot_are_rung_for(prepar
     for parameters in (sample, sample, sample, sample, sample, train):
         await bench.accept(id=new_id(), parameters=parameters)
 
-    await bench.watch(sweep.FIRST_RING_SECONDS)
+    await bench.watch(ringer.FIRST_RING_SECONDS)
 
     assert (await rung(bench, Slot.DATA), await rung(bench, Slot.EXECUTOR)) == (3, 1)
 
@@ -42,7 +42,7 @@ async def test_while_enough_doorbells_wait_no_more_are_rung(prepare: Prepare) ->
     for task in tasks[:2]:
         await bench.bus.ring(task.doorbell())
 
-    await bench.watch(sweep.FIRST_RING_SECONDS)
+    await bench.watch(ringer.FIRST_RING_SECONDS)
     before = await rung(bench, Slot.DATA)
     async with bench.working():
         for task in tasks[:2]:

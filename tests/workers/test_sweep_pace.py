@@ -10,7 +10,7 @@ import pytest
 from schemas.errors import Unavailable
 from storage.sqlite import open_database
 from tests.workers.life_bench import SECONDS, Bench, nothing
-from workers import sweep as sweeping
+from workers import ringer
 
 HELD_UP_SECONDS = 20.0
 LOOKS = 5
@@ -66,7 +66,7 @@ async def test_a_bus_that_is_away_does_not_delay_the_sweeps_after_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bench.accept()
-    monkeypatch.setattr(sweeping, "FIRST_RING_SECONDS", 0.0)
+    monkeypatch.setattr(ringer, "FIRST_RING_SECONDS", 0.0)
     looks = Looks(bench, Unavailable("The broker is away."))
     monkeypatch.setattr(bench.bus, "ring", looks)
 
@@ -75,7 +75,7 @@ async def test_a_bus_that_is_away_does_not_delay_the_sweeps_after_it(
 
 async def test_a_sweep_that_takes_long_is_made_seldom(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     await bench.accept()
-    monkeypatch.setattr(sweeping, "FIRST_RING_SECONDS", 0.0)
+    monkeypatch.setattr(ringer, "FIRST_RING_SECONDS", 0.0)
     looks = Looks(bench, None)
     monkeypatch.setattr(bench.bus, "ring", looks)
 
