@@ -16,6 +16,7 @@ AT_MOST: Final = 10_000
 TELL_SECONDS: Final = 0.5
 # While so many tasks come at once, those that nobody claims are told of by the sweep, many together.
 TELL_OF: Final = 100
+FINISH_SECONDS: Final = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +37,15 @@ class Errands:
         self._run(task, self._announce)
 
     async def finish(self) -> None:
-        """Wait for the errands that are under way."""
-        await asyncio.gather(*self._running)
+        """Give the errands that are under way some seconds, and leave the others to the sweep."""
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=FINISH_SECONDS)
+        for errand in late:
+            errand.cancel()
+        if late:
+            log.warning("errands were left to the sweep", count=len(late))
+            await asyncio.wait(late)
 
     def _run(self, task: Task, errand: Callable[[Task], Awaitable[None]]) -> None:
         if len(self._running) >= AT_MOST:

@@ -111,7 +111,8 @@ class MongoDocuments(Generic[D]):
     async def count(self, query: Query = EVERYTHING) -> int:
         """Return how many documents are meant."""
         condition = where(self._kind, query)
-        await self._indexes.make()
+        # Documents are many, those with two properties few: an index of both counts without reading any.
+        await self._indexes.make(tuple(query.equal) if len(query.equal) > 1 else ())
         with driver_errors(self._kind.KIND):
             return await self._collection.count_documents(condition)
 

@@ -22,7 +22,7 @@ from schemas.splits import Split
 from storage.datasets.content import whole_segment
 from storage.datasets.rows import AnnotationRow, ImageRow
 from storage.datasets.segments import build_segment
-from tests.factories import NOON, WORKER, a_task
+from tests.factories import NOON, WORKER, a_kept_version, a_task
 
 WIDTH, HEIGHT = 64, 48
 PROJECT = "birds"
@@ -71,20 +71,7 @@ class World:
         line = Dataset(id=dataset_id(self.project.id, dataset), project=self.project.id, name=dataset, created_at=NOON)
         if number == 1:
             await self.add(line)
-        fields: dict[str, Any] = {
-            "id": new_id(),
-            "project": self.project.id,
-            "dataset": line.id,
-            "dataset_name": dataset,
-            "number": number,
-            "digest": kept.digest,
-            "manifest": kept.manifest,
-            "task": new_id(),
-            "made_by": "import",
-            "counts": kept.counts,
-            "created_at": NOON,
-        }
-        version = Version.model_validate({**fields, **changes})
+        version = a_kept_version(kept, project=self.project.id, dataset=dataset, number=number, **changes)
         await self.add(version)
         return version
 

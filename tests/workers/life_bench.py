@@ -149,6 +149,22 @@ class Bench:
 
 Prepare = Callable[[Handler], Bench]
 """What makes a bench with a handler: a fixture."""
+Before = Callable[[object, str, Callable[[], Awaitable[None]]], None]
+"""What has something happen before the next call of a method of an object: a fixture."""
+TAGGED = SampleParameters(dataset="few", tag="best", source="many", count=1)
+
+
+async def claimed(bench: Bench, **changes: object) -> Task:
+    task = await bench.runner.claim((await bench.accept(**changes)).id)
+    assert task is not None
+    return task
+
+
+def raises(error: Exception) -> Callable[[], Awaitable[None]]:
+    async def happens() -> None:
+        raise error
+
+    return happens
 
 
 async def nothing(work: Work[SampleParameters]) -> Outcome:

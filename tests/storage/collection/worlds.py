@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.annotations import GROUND_TRUTH
 from schemas.datasets import Dataset, Version, dataset_id
-from schemas.schema import Digest, Document, new_id
+from schemas.schema import Digest, Document
 from schemas.splits import Split
 from schemas.tasks import Task
 from storage.blob_files import place
@@ -23,7 +23,7 @@ from storage.datasets.segments import build_segment
 from storage.folder import FolderBlobs
 from storage.ports import Database
 from storage.sqlite import open_database
-from tests.factories import NOON, PROJECT, a_task
+from tests.factories import NOON, PROJECT, a_kept_version, a_task
 
 CAT = AnnotationRow(class_name="cat", box=(1.0, 2.0, 10.0, 12.0))
 
@@ -73,20 +73,7 @@ class World:
         line = dataset_id(PROJECT, dataset)
         if not await self.database.documents(Dataset).get_many([line]):
             await self.add(Dataset(id=line, project=PROJECT, name=dataset, created_at=NOON))
-        fields: dict[str, Any] = {
-            "id": new_id(),
-            "project": PROJECT,
-            "dataset": line,
-            "dataset_name": dataset,
-            "number": number,
-            "digest": kept.digest,
-            "manifest": kept.manifest,
-            "task": new_id(),
-            "made_by": "import",
-            "counts": kept.counts,
-            "created_at": NOON,
-        }
-        version = Version.model_validate({**fields, **changes})
+        version = a_kept_version(kept, project=PROJECT, dataset=dataset, number=number, **changes)
         await self.add(version)
         return version
 
