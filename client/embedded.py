@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 import structlog
 from pydantic import SecretStr
 
-from client.addresses import Address, Place, listening
+from client.addresses import Address, Place
 from client.data_folder import BLOBS, DOCUMENTS, owned
 from client.secret_files import ADMIN_KEY, LINK_KEY, secret
 from gateway.admin_key import make_known
@@ -31,7 +32,7 @@ from storage.event_log import EventLog
 from storage.folder import FolderBlobs
 from storage.local_bus import LocalBus
 from storage.ports import Database
-from storage.process import end_in, log_to_stderr, stop_requested
+from storage.process import bound_to, end_in, log_to_stderr, stop_requested
 from storage.readiness import VITAL, Readiness
 from storage.sqlite import open_database
 from workers.executors.process import ProcessRuntime
@@ -60,7 +61,8 @@ async def serve(place: Place) -> None:
     """
     log_to_stderr()
     stop = stop_requested()
-    with owned(place.data) as tell, listening(place) as address:
+    with owned(place.data) as tell, bound_to(place.host, place.port, step="Choose another with --port.") as bound:
+        address = Address(replace(place, port=bound.getsockname()[1]), bound)
         url = address.place.url
         tell(url)
         async with running(address):

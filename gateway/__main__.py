@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from gateway.admin_key import make_known
 from gateway.app import build_app
 from gateway.services import Services
-from gateway.serving import answering, bound_to
+from gateway.serving import answering
 from gateway.settings import GatewaySettings
 from schemas.errors import Invalid, YmirError
 from schemas.executors import Executor, ExecutorSubmission
@@ -25,7 +25,7 @@ from storage.datasets.library import Library
 from storage.event_log import EventLog
 from storage.insisting import insist
 from storage.ports import Documents
-from storage.process import end_in, log_to_stderr, stop_requested
+from storage.process import bound_to, end_in, log_to_stderr, stop_requested
 from storage.production import open_stores
 from storage.readiness import VITAL, Readiness
 from storage.settings import StoreSettings, read_settings
@@ -76,7 +76,7 @@ async def running(stores: StoreSettings, settings: GatewaySettings) -> AsyncIter
             inspect_executor=_inspect,
             announce=Announcer(database.documents(Task), event_log, bus).announce,
         )
-        bound = stack.enter_context(bound_to(settings.host, settings.port))
+        bound = stack.enter_context(bound_to(settings.host, settings.port, step="Choose another YMIR_PORT."))
         await stack.enter_async_context(answering(build_app(services), bound))
         yield
 

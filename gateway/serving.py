@@ -7,8 +7,6 @@ from typing import Final
 
 from aiohttp import web
 
-from schemas.errors import Unavailable
-
 ANSWER_SECONDS: Final = 3.0
 """How long requests that are under way may take when the application is to end."""
 
@@ -23,13 +21,3 @@ async def answering(app: web.Application, bound: socket.socket) -> AsyncIterator
         yield
     finally:
         await runner.cleanup()
-
-
-def bound_to(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to an address; raise Unavailable if it is taken or cannot be one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        step = "Choose another address or port."
-        raise Unavailable(f"The address {host}:{port} cannot be used: {error}.", step=step) from error

@@ -1,14 +1,17 @@
-"""What every process of the service does: it logs to standard error, and ends when it is told to."""
+"""What every process of the service does: it logs to standard error, listens, and ends when told to."""
 
 import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from asyncio import Event
 
 import structlog
+
+from schemas.errors import Unavailable
 
 
 def log_to_stderr(*, level: int = logging.INFO) -> None:
@@ -37,6 +40,19 @@ def _without_request(record: logging.LogRecord) -> bool:
     if type(error).__module__ == "aiohttp.http_exceptions":
         record.msg, record.args, record.exc_info = f"{record.getMessage()}: {type(error).__name__}", (), None
     return True
+
+
+def bound_to(host: str, port: int, *, step: str) -> socket.socket:
+    """Return a socket that listens at an address, at any free port for 0; raise Unavailable if it is taken.
+
+    ``step`` says how another is chosen.
+    """
+    is_6 = ":" in host
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if is_6 else socket.AF_INET)
+    except (OSError, OverflowError) as error:
+        url = f"http://[{host}]:{port}" if is_6 else f"http://{host}:{port}"
+        raise Unavailable(f"The address {url} cannot be used: {error}.", step=step) from error
 
 
 def stop_requested() -> Event:

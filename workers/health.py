@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import generate_latest
 
-from schemas.errors import Unavailable
+from storage.process import bound_to
 from storage.readiness import Readiness
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -36,11 +36,8 @@ async def telling(readiness: Readiness, *, host: str, port: int) -> AsyncIterato
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except (OSError, OverflowError) as error:
-            step = "Choose another YMIR_HEALTH_PORT."
-            raise Unavailable(f"The address {host}:{port} cannot be used: {error}.", step=step) from error
-        yield
+        with bound_to(host, port, step="Choose another YMIR_HEALTH_PORT.") as bound:
+            await web.SockSite(runner, bound).start()
+            yield
     finally:
         await runner.cleanup()

@@ -9,6 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from typing_extensions import override
 
+from gateway import errands
 from gateway.app import build_app
 from gateway.services import Services
 from schemas.datasets import Tag, tag_id
@@ -278,6 +279,19 @@ async def test_a_task_is_accepted_whatever_the_bus_does(services: Services, worl
     app = build_app(replace(services, bus=bus, settings=settings))
 
     async with TestClient(TestServer(app)) as client, asyncio.timeout(5):
+        task = await Api(client).post(TASKS, SAMPLE, expect=202)
+
+    assert (await services.database.documents(Task).get(task["id"])).state is TaskState.QUEUED
+
+
+async def test_a_gateway_ends_in_time_while_the_bus_hangs(
+    services: Services, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.version()
+    monkeypatch.setattr(errands, "FINISH_SECONDS", 0.05)
+    app = build_app(replace(services, bus=HangingBus()))
+
+    async with asyncio.timeout(services.settings.errand_seconds / 2), TestClient(TestServer(app)) as client:
         task = await Api(client).post(TASKS, SAMPLE, expect=202)
 
     assert (await services.database.documents(Task).get(task["id"])).state is TaskState.QUEUED
