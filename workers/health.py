@@ -34,10 +34,10 @@ async def telling(readiness: Readiness, *, host: str, port: int) -> AsyncIterato
     app.router.add_get("/readyz", show_readiness)
     app.router.add_get("/metrics", show_metrics)
     runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        with bound_to(host, port, step="Choose another YMIR_HEALTH_PORT.") as bound:
+    with bound_to(host, port, step="Choose another YMIR_HEALTH_PORT.") as bound:
+        await runner.setup()
+        try:
             await web.SockSite(runner, bound).start()
             yield
-    finally:
-        await runner.cleanup()
+        finally:
+            await runner.cleanup()
