@@ -1,6 +1,7 @@
 """The embedded profile: gateway, worker and stores in one process, on one data folder."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -9,31 +10,21 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from pydantic import SecretStr
 
 from client.addresses import Address, Place
-from client.data_folder import BLOBS, DOCUMENTS, owned
-from client.secret_files import ADMIN_KEY, LINK_KEY, secret
+from client.data_folder import DOCUMENTS, owned
+from client.folder_gateway import HOST, services_of
+from client.secret_files import ADMIN_KEY, secret
 from gateway.admin_key import make_known
 from gateway.app import build_app
-from gateway.services import Services
 from gateway.serving import answering
-from gateway.settings import GatewaySettings
 from schemas.executors import Executor, Runtime
 from schemas.keys import ApiKey
 from schemas.parameters import Slot
-from schemas.schema import derived_id
-from schemas.tasks import Task
-from storage.announcing import Announcer
 from storage.cache import BlobCache
 from storage.clock import utc_now
-from storage.datasets.library import Library
-from storage.event_log import EventLog
-from storage.folder import FolderBlobs
-from storage.local_bus import LocalBus
 from storage.ports import Database
 from storage.process import bound_to, end_in, log_to_stderr, stop_requested
-from storage.readiness import VITAL, Readiness
 from storage.sqlite import open_database
 from workers.executors.process import ProcessRuntime
 from workers.executors.registering import inspected, register
@@ -73,42 +64,44 @@ async def serve(place: Place) -> None:
 
 
 @asynccontextmanager
+async def in_process(data: Path, *, import_roots: tuple[Path, ...] = ()) -> AsyncIterator[str]:
+    """Run the service, for this process alone, on a data folder that it owns; yield the address."""
+    log_to_stderr(level=logging.WARNING)
+    with bound_to(HOST, 0, step="") as bound:
+        place = Place(data=data, host=HOST, port=bound.getsockname()[1], import_roots=import_roots)
+        async with running(Address(place, bound)):
+            yield place.url
+
+
+@asynccontextmanager
 async def running(address: Address) -> AsyncIterator[None]:
     """Run the service on a data folder that this process owns."""
     place = address.place
     data = place.data.absolute()
     settings = _worker_settings(data)
     roots = tuple(root.absolute() for root in place.import_roots)
+    importing = ImportSettings(import_roots=roots) if roots else ImportSettings()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(data / DOCUMENTS))
-        blobs, bus = FolderBlobs(data / BLOBS), LocalBus()
-        library = Library(database, blobs)
-        event_log = EventLog(database, source=f"urn:ymir:{derived_id('deployment', secret(data, LINK_KEY))}")
-        importing = ImportSettings(import_roots=roots) if roots else ImportSettings()
+        services = services_of(
+            data,
+            database=database,
+            public_url=place.url,
+            import_roots=importing.import_roots,
+            inspect_executor=partial(inspected, roots=(BUILT_IN,)),
+        )
         tools = Toolbox(
             database=database,
-            blobs=blobs,
-            library=library,
-            cache=BlobCache(blobs, settings.cache, CACHE_BYTES),
+            blobs=services.blobs,
+            library=services.library,
+            cache=BlobCache(services.blobs, settings.cache, CACHE_BYTES),
             pool=await stack.enter_async_context(open_pool()),
             runtimes={Runtime.PROCESS: ProcessRuntime()},
             importing=importing,
         )
-        services = Services(
-            database=database,
-            blobs=blobs,
-            bus=bus,
-            library=library,
-            event_log=event_log,
-            clock=utc_now,
-            settings=_gateway_settings(place, data, importing),
-            readiness=Readiness(database, blobs, bus, vital=VITAL),
-            inspect_executor=partial(inspected, roots=(BUILT_IN,)),
-            announce=Announcer(database.documents(Task), event_log, bus).announce,
-        )
         await _first_start(database, data)
         await asyncio.to_thread(emptied, settings.scratch)
-        work = working(tools, bus=bus, event_log=event_log, settings=settings, alone=True)
+        work = working(tools, bus=services.bus, event_log=services.event_log, settings=settings, alone=True)
         await stack.enter_async_context(work)
         await stack.enter_async_context(answering(build_app(services), address.socket))
         yield
@@ -123,13 +116,3 @@ def _worker_settings(data: Path) -> WorkerSettings:
     settings = WorkerSettings(work=data, worker=WORKER)
     # There is no other worker: a kind of slot that this one lacks would have its tasks wait for ever.
     return settings.model_copy(update={"slots": {**dict.fromkeys(Slot, 1), **settings.slots}})
-
-
-def _gateway_settings(place: Place, data: Path, importing: ImportSettings) -> GatewaySettings:
-    return GatewaySettings(
-        link_key=SecretStr(secret(data, LINK_KEY)),
-        public_url=place.url,
-        import_roots=importing.import_roots,
-        spool=data / "spool",
-        request_takeover_seconds=0.0,  # what an earlier process left unanswered, nobody is answering now
-    )

@@ -25,8 +25,12 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 EMBEDDED: Final = "client.embedded"
 # What works on the stores themselves, with no service between; and what says how that went.
 ADMIN: Final = ("client.admin", "client.summaries")
+# What puts the gateway alone on a data folder: commands that only read start no worker.
+FOLDER_GATEWAY: Final = "client.folder_gateway"
 # ``storage.production`` opens together what the two production processes share.
-ROOTS: Final = frozenset({"gateway.__main__", "workers.__main__", "storage.production", EMBEDDED, "client.admin"})
+ROOTS: Final = frozenset(
+    {"gateway.__main__", "workers.__main__", "storage.production", EMBEDDED, FOLDER_GATEWAY, "client.admin"}
+)
 
 ADAPTERS: Final = ("sqlite", "folder", "local_bus", "mongo", "s3", "rabbitmq")
 HEAVY: Final = ("aiohttp", "faster_coco_eval", "numpy", "PIL", "pyarrow", "sklearn")
@@ -82,6 +86,8 @@ def adapter_of(module: str) -> str | None:
 def may_import(importer: str, imported: str) -> bool:
     package, other = package_of(importer), package_of(imported)
     if importer in ADMIN and other == "storage":
+        return True
+    if importer == FOLDER_GATEWAY and other in {"gateway", "storage"}:
         return True
     return importer == EMBEDDED or other == package or other in MAY_IMPORT[package]
 
@@ -151,6 +157,8 @@ def test_the_commands_load_nothing_heavy_until_they_need_it() -> None:
         ("client.api", "storage.ports", False),
         ("client.demo.__main__", "storage.datasets", False),
         ("client.embedded", "workers.consumer", True),
+        ("client.folder_gateway", "gateway.app", True),
+        ("client.folder_gateway", "workers.consumer", False),
         ("client.admin", "storage.collection.collect", True),
         ("client.admin", "workers.consumer", False),
     ],
