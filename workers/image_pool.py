@@ -96,7 +96,8 @@ def _inspected(job: Job, image: str, labels_file: str | None) -> Inspected:
         if labels_file is None:
             return Inspected(row)
         try:
-            labels = format_named(job.format).parse(job.folder / labels_file, name=labels_file)
+            image_row = row if isinstance(row, ImageRow) else None
+            labels = format_named(job.format).parse(job.folder / labels_file, name=labels_file, image=image_row)
         except Invalid as error:
             return Inspected(row, faults=error.faults)
         except OSError as error:

@@ -21,6 +21,7 @@ from workers.executors.layout import ANNOTATIONS, ASSETS, CONFIGURATION, ENVIRON
 from workers.executors.scratch import scratch_errors
 from workers.formats.ark_writer import ark_text
 from workers.formats.coco_writer import coco_document
+from workers.formats.exporter import ExportedImage, exported_image
 from workers.formats.voc_writer import voc_xml
 from workers.packages import unpack_stage
 
@@ -80,18 +81,18 @@ def annotator(
     """Return what writes annotations in a format. COCO's is one document, ``name``, written by ``write_coco``."""
     given = folder.given
 
-    def each(rows: Sequence[AssetRow], suffix: str, content: Callable[[AssetRow], bytes]) -> list[str]:
+    def each(rows: Sequence[AssetRow], suffix: str, content: Callable[[ExportedImage], bytes]) -> list[str]:
         files = [f"{ANNOTATIONS}/{row.asset[-2:]}/{row.asset}.{suffix}" for row in rows]
         for row, file in zip(rows, files, strict=True):
             (given / file).parent.mkdir(parents=True, exist_ok=True)
-            (given / file).write_bytes(content(row))
+            (given / file).write_bytes(content(exported_image(row, layer=layer, name=Path(image_path(row)).name)))
         return files
 
     def voc(rows: Sequence[AssetRow]) -> Sequence[str | None]:
-        return each(rows, "xml", lambda row: voc_xml(row, layer=layer, file_name=Path(image_path(row)).name))
+        return each(rows, "xml", voc_xml)
 
     def ark(rows: Sequence[AssetRow]) -> Sequence[str | None]:
-        return each(rows, "txt", lambda row: ark_text(row, layer=layer, classes=classes))
+        return each(rows, "txt", lambda image: ark_text(image, classes=classes))
 
     writers: Mapping[ExportFormat, Annotate] = {
         ExportFormat.VOC: voc,
@@ -106,8 +107,9 @@ def write_coco(
     rows: Sequence[AssetRow], folder: RunFolder, *, layer: LayerName, classes: Sequence[str], name: str
 ) -> None:
     """Write one COCO document of some images, named by their paths under ``assets/``."""
-    names = {row.asset: image_path(row).removeprefix(f"{ASSETS}/") for row in rows}
-    document = coco_document(rows, layer=layer, classes=classes, file_names=names)
+    names = (image_path(row).removeprefix(f"{ASSETS}/") for row in rows)
+    images = (exported_image(row, layer=layer, name=name) for row, name in zip(rows, names, strict=True))
+    document = coco_document(images, classes=classes)
     (folder.given / ANNOTATIONS / f"{name}.json").write_bytes(document)
 
 

@@ -6,11 +6,22 @@ from typing import Any, Final
 
 from storage.datasets.rows import AnnotationRow, MaskRow, attributes_text
 from workers.formats.coco_places import Identity, identity_of
+from workers.formats.format import id_of
 from workers.formats.rle import mask_row
 
 PLAIN: Final = frozenset({"id", "image_id", "category_id", "bbox", "segmentation", "area", "iscrowd"})
 KNOWN: Final = PLAIN | {
-    *("keypoints", "num_keypoints", "score", "confidence", "box_quality", "rotation", "attributes", "author")
+    *(
+        "keypoints",
+        "num_keypoints",
+        "score",
+        "confidence",
+        "box_quality",
+        "rotation",
+        "attributes",
+        "author",
+        "annotation_id",
+    )
 }
 POLYGON_AT_LEAST: Final = 6
 ABSENT: Final = -1
@@ -52,6 +63,7 @@ def _with_more(row: AnnotationRow, entry: dict[str, Any]) -> AnnotationRow:
         quality=_present(_number(entry, "box_quality")),
         attributes=attributes_text(attributes) if attributes else "",
         author=_text(entry.get("author") or ""),
+        id=_id(entry.get("annotation_id")),
     )
 
 
@@ -163,6 +175,13 @@ def _crowd(value: Any) -> bool:  # noqa: ANN401 - foreign JSON
     if value not in (0, 1):
         raise Wrong(f"is neither 0 nor 1: {str(value)[:50]}", ".iscrowd")
     return bool(value)
+
+
+def _id(value: Any) -> bytes | None:  # noqa: ANN401 - foreign JSON
+    try:
+        return id_of(value)
+    except ValueError as error:
+        raise Wrong(str(error), ".annotation_id") from None
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - foreign JSON

@@ -1,103 +1,77 @@
 """COCO as one JSON document, written image by image."""
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import orjson
 
-from schemas.annotations import LayerName
-from schemas.schema import AssetId
-from storage.datasets.rows import AnnotationRow, AssetRow
+from storage.datasets.rows import AnnotationRow
+from workers.formats.class_numbers import ClassNumbers
 from workers.formats.coco_annotations import around
-from workers.formats.frames import stored_size, to_stored
+from workers.formats.exporter import ExportedImage
 from workers.formats.rle import pixels_of
-from workers.formats.voc_writer import image_attributes
-
-COCO_FILE: Final = "coco-annotations.json"
+from workers.formats.spool import Spool
 
 
-def coco_document(
-    rows: Iterable[AssetRow], *, layer: LayerName, classes: Sequence[str], file_names: Mapping[AssetId, str]
-) -> bytes:
-    """Return the document of some images and their annotations of one layer, in the order given.
+def coco_document(images: Iterable[ExportedImage], *, classes: Sequence[str]) -> bytes:
+    """Return the document of some images and their annotations, in the order given.
 
     Ids count from 1; the category of a class is its position in ``classes`` plus 1, and annotations of other classes
-    are left out. An image that the layer does not annotate is listed like one annotated as empty. Coordinates are
-    those of the picture as its file stores it.
+    are left out. An image that is not annotated is listed like one annotated as empty.
     """
-    writer = CocoWriter(io.BytesIO(), io.BytesIO(), layer=layer, classes=classes, closed=True)
-    for row in rows:
-        writer.add(row, file_name=file_names[row.asset])
+    numbers = ClassNumbers(classes, first=1, closed=True)
+    writer = CocoWriter(Spool(io.BytesIO()), Spool(io.BytesIO()), classes=numbers)
+    for image in images:
+        writer.add(image)
     return b"".join(writer.pieces())
 
 
 class CocoWriter:
     """Writes images and annotations into two files, and puts the document together from them."""
 
-    def __init__(
-        self,
-        images: IO[bytes],
-        annotations: IO[bytes],
-        *,
-        layer: LayerName,
-        classes: Sequence[str],
-        closed: bool,
-    ) -> None:
+    def __init__(self, images: Spool, annotations: Spool, *, classes: ClassNumbers) -> None:
         self._images = images
         self._annotations = annotations
-        self._layer = layer
-        self._closed = closed
-        """Whether annotations of other classes are left out; else their classes are added as they come."""
-        self._categories = {name: number for number, name in enumerate(classes, start=1)}
-        self._images_written = 0
-        self._annotations_written = 0
+        self._classes = classes
 
-    def add(self, row: AssetRow, *, file_name: str) -> None:
+    def add(self, image: ExportedImage) -> None:
         """Write one image and its annotations."""
-        image = row.image
-        width, height = stored_size(image)
-        self._images_written += 1
-        entry: dict[str, Any] = {"id": self._images_written, "file_name": file_name, "width": width, "height": height}
-        if attributes := image_attributes(row):
-            entry["attributes"] = attributes
-        self._images.write((b"," if self._images_written > 1 else b"") + orjson.dumps(entry))
-        for annotation in row.layers.get(self._layer, ()):
-            category = self._category(annotation.class_name)
+        number = self._images.written + 1
+        entry: dict[str, Any] = {
+            "id": number,
+            "file_name": image.name,
+            "width": image.width,
+            "height": image.height,
+        }
+        if image.attributes:
+            entry["attributes"] = image.attributes
+        self._images.write((b"," if number > 1 else b"") + orjson.dumps(entry))
+        for annotation in image.annotations or ():
+            category = self._classes.of(annotation.class_name)
             if category is not None:
-                self._add(annotation if image.orientation == 1 else to_stored(annotation, image), category)
+                self._add(annotation, number, category)
 
-    def pieces(self, size: int = 1 << 20) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         """Yield the whole document."""
         head = {
             "info": {"description": "exported by ymir"},
             "licenses": [],
             "categories": [
-                {"id": number, "name": name, "supercategory": "object"} for name, number in self._categories.items()
+                {"id": number, "name": name, "supercategory": "object"} for name, number in self._classes.items()
             ],
         }
         yield orjson.dumps(head)[:-1] + b',"images":['
-        yield from _read_again(self._images, size)
+        yield from self._images.pieces()
         yield b'],"annotations":['
-        yield from _read_again(self._annotations, size)
+        yield from self._annotations.pieces()
         yield b"]}\n"
 
-    def close(self) -> None:
-        """Close both files."""
-        self._images.close()
-        self._annotations.close()
-
-    def _category(self, name: str | None) -> int | None:
-        if name is None or (self._closed and name not in self._categories):
-            return None
-        return self._categories.setdefault(name, len(self._categories) + 1)
-
-    def _add(self, row: AnnotationRow, category: int) -> None:
-        self._annotations_written += 1
-        number = self._annotations_written
+    def _add(self, row: AnnotationRow, image: int, category: int) -> None:
+        number = self._annotations.written + 1
         entry = {
             "id": number,
-            "image_id": self._images_written,
+            "image_id": image,
             "category_id": category,
             "iscrowd": int(row.crowd),
             "bbox": row.box or around(row.polygons),
@@ -108,14 +82,14 @@ class CocoWriter:
         self._annotations.write((b"," if number > 1 else b"") + orjson.dumps(entry))
 
 
-def coco_losses(row: AnnotationRow) -> Iterator[str]:
-    """Yield what a COCO document cannot say of an annotation."""
-    if row.polygons and row.mask is not None:
-        yield "masks beside polygons"
+def coco_losses(row: AnnotationRow) -> Iterator[tuple[str, str]]:
+    """Yield the kind and detail of what a COCO document cannot say of an annotation."""
     if row.class_name is None:
-        yield "annotations without a class"
-    if row.box is None and not row.polygons and row.mask is None:
-        yield "annotations without a place"
+        yield "annotations without a class", "It has no class, and is left out."
+    elif row.box is None and not row.polygons and row.mask is None:
+        yield "annotations without a place", "It has no box, polygon or mask."
+    if row.polygons and row.mask is not None:
+        yield "masks beside polygons", "It has polygons and a mask; the polygons are kept."
 
 
 def _more(row: AnnotationRow) -> dict[str, Any]:
@@ -131,6 +105,8 @@ def _more(row: AnnotationRow) -> dict[str, Any]:
         more["box_quality"] = row.quality
     if row.author:
         more["author"] = row.author
+    if row.id is not None:
+        more["annotation_id"] = row.id.hex()
     if row.attributes:
         more["attributes"] = orjson.Fragment(row.attributes)
     return more
@@ -160,9 +136,3 @@ def _polygon_area(points: Sequence[float]) -> float:
         abs(sum(x * after_y - after_x * y for x, y, (after_x, after_y) in zip(across, down, following, strict=True)))
         / 2
     )
-
-
-def _read_again(file: IO[bytes], size: int) -> Iterator[bytes]:
-    file.seek(0)
-    while piece := file.read(size):
-        yield piece

@@ -1,5 +1,6 @@
 """A format of annotations: how files become rows, and rows become files."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -7,10 +8,21 @@ from typing import Final, NamedTuple, Protocol
 from schemas.errors import Fault
 from schemas.reports import Finding
 from schemas.splits import Split
-from storage.datasets.rows import AnnotationRow
+from storage.datasets.rows import AnnotationRow, ImageRow
 
+ID: Final = re.compile("[0-9a-f]{32}")
 IMAGE_MISSING: Final = "image missing"
 """The kind of a finding about annotations of an image that is not there."""
+
+
+def id_of(text: object) -> bytes | None:
+    """Return an annotation id that we wrote ourselves; raise ValueError for what is none, None for None."""
+    if text is None:
+        return None
+    if not isinstance(text, str) or not ID.fullmatch(text):
+        message = "is no annotation id, which has 32 lower-case hex digits"
+        raise ValueError(message)
+    return bytes.fromhex(text)
 
 
 class Labels(NamedTuple):
@@ -23,6 +35,8 @@ class Labels(NamedTuple):
     """The width and height that the source states; they tell in which frame its coordinates are."""
     dropped: tuple[str, ...] = ()
     """What was said of the image and cannot be kept."""
+    displayed: bool = False
+    """Whether coordinates are those of the picture as displayed, whatever size is stated."""
 
 
 class FileRecord(NamedTuple):
@@ -71,5 +85,8 @@ class Format(Protocol):
     def read(self, listing: Listing) -> Reading:
         """Return what a folder holds; raise Invalid where it cannot be read at all."""
 
-    def parse(self, path: Path, *, name: str) -> Labels:
-        """Return what a ``labels_file`` says; raise Invalid with a fault for each thing that is wrong in it."""
+    def parse(self, path: Path, *, name: str, image: ImageRow | None) -> Labels:
+        """Return what a ``labels_file`` says; raise Invalid with a fault for each thing that is wrong in it.
+
+        ``image`` is None where its file cannot be used, or only faults are looked for: what is returned is not kept.
+        """

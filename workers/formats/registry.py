@@ -1,24 +1,52 @@
-"""The formats there are, and which of them a folder has."""
+"""The formats there are: how each is read and written, and which of them a folder has."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 from schemas.errors import Invalid
 from workers.formats.coco import Coco
+from workers.formats.coco_exporter import CocoExporter
+from workers.formats.exporter import Exporter, Order
 from workers.formats.format import Format, Listing
 from workers.formats.plain import Plain
+from workers.formats.plain_exporter import PlainExporter
 from workers.formats.voc import Voc
+from workers.formats.voc_exporter import VocExporter
 
-FORMATS: Final[Mapping[str, Format]] = {form.name: form for form in (Voc(), Coco(), Plain())}
+
+class Entry(NamedTuple):
+    """What there is of a format: it may be read only, or written only."""
+
+    reader: Format | None = None
+    exporter: Callable[[Order], Exporter] | None = None
+
+
+FORMATS: Final[Mapping[str, Entry]] = {
+    "voc": Entry(Voc(), VocExporter),
+    "coco": Entry(Coco(), CocoExporter),
+    "none": Entry(Plain(), PlainExporter),
+}
+READERS: Final[Mapping[str, Format]] = {name: entry.reader for name, entry in FORMATS.items() if entry.reader}
+EXPORTERS: Final = {name: entry.exporter for name, entry in FORMATS.items() if entry.exporter}
 
 
 def format_named(name: str) -> Format:
-    """Return a format by its name; raise Invalid listing those there are."""
+    """Return the reader of a format by its name; raise Invalid listing those there are."""
     try:
-        return FORMATS[name]
+        return READERS[name]
     except KeyError:
-        message = f"There is no format {name!r}."
-        raise Invalid(message, step=f"Use one of: {', '.join(FORMATS)}.") from None
+        message = f"There is no format {name!r} to import."
+        raise Invalid(message, step=f"Use one of: {', '.join(sorted(READERS))}.") from None
+
+
+def exporter(name: str, order: Order) -> Exporter:
+    """Return what writes a format; raise Invalid listing those there are."""
+    try:
+        make = EXPORTERS[name]
+    except KeyError:
+        message = f"There is no format {name!r} to export."
+        raise Invalid(message, step=f"Use one of: {', '.join(sorted(EXPORTERS))}.") from None
+    return make(order)
 
 
 def detect(listing: Listing) -> Format:
@@ -26,14 +54,14 @@ def detect(listing: Listing) -> Format:
 
     Raise Invalid where it looks like several, or has nothing that any format looks for.
     """
-    found = [form for form in FORMATS.values() if form.name != "none" and form.detect(listing)]
+    found = [form for form in READERS.values() if form.name != "none" and form.detect(listing)]
     if len(found) > 1:
         message = f"The files look like several formats: {', '.join(form.name for form in found)}."
         raise Invalid(message, step="Name the one that is meant as `format`.")
     if found:
         return found[0]
-    if FORMATS["none"].detect(listing):
-        return FORMATS["none"]
-    looked = "; ".join(f"{form.name}: {form.looks_for}" for form in FORMATS.values())
+    if READERS["none"].detect(listing):
+        return READERS["none"]
+    looked = "; ".join(f"{form.name}: {form.looks_for}" for form in READERS.values())
     message = f"There is nothing to import. Looked for {looked}."
     raise Invalid(message, step="Check the path; images are known by suffixes such as .jpg and .png.")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.reports import Finding
+from storage.datasets.rows import ImageRow
 from workers.formats.format import FileRecord, Labels, Listing, Reading
 from workers.formats.voc_labels import read_labels
 from workers.formats.voc_layout import ListedSplits, Matches
@@ -41,7 +42,7 @@ class Voc:
         ]
         return Reading(len(images), _records(images, matches.files, splits), findings, matches.faults)
 
-    def parse(self, path: Path, *, name: str) -> Labels:
+    def parse(self, path: Path, *, name: str, image: ImageRow | None) -> Labels:  # noqa: ARG002 - the form of a format
         """Return what an XML file says; raise Invalid with a fault for each thing that is wrong in it."""
         return read_labels(path.read_bytes(), name=name)
 

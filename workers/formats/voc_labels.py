@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from schemas.annotations import clean_class_name
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import AnnotationRow, attributes_text
-from workers.formats.format import Labels
+from workers.formats.format import Labels, id_of
 from workers.formats.xml_tree import Node, read_tree
 
 CLASS_LETTERS_AT_MOST: Final = 200
@@ -19,7 +19,9 @@ FLAGS: Final = {"pose": "unknown", "truncated": "unknown", "occluded": "0", "dif
 ABSENT: Final = -1.0
 DECIMALS: Final = 9
 
-_OBJECT: Final = frozenset({"name", "bndbox", "confidence", "box_quality", "tags", "attributes", "cm", *FLAGS})
+_OBJECT: Final = frozenset(
+    {"name", "bndbox", "confidence", "box_quality", "tags", "attributes", "cm", "annotation_id", *FLAGS}
+)
 # Says where the file came from, or repeats what the image itself tells.
 _HEADER: Final = frozenset({"folder", "filename", "path", "source", "owner", "size", "segmented"})
 _TOP: Final = _HEADER | {"object", "cks", "attributes", "image_quality", "database"}
@@ -61,7 +63,18 @@ def _object(node: Node, name: str, faults: list[Fault]) -> AnnotationRow:
         confidence=confidence,
         quality=numbers.optional(node.child("box_quality")),
         attributes=attributes_text(_attributes(node)),
+        id=_id(node.child("annotation_id"), numbers),
     )
+
+
+def _id(node: Node | None, numbers: "_Numbers") -> bytes | None:
+    if node is None:
+        return None
+    try:
+        return id_of(node.text.strip())
+    except ValueError as error:
+        numbers.wrong(node, str(error))
+        return None
 
 
 class _Numbers:

@@ -8,9 +8,8 @@ from typing import Final
 import orjson
 from pydantic import JsonValue
 
-from schemas.annotations import ATTRIBUTES, LayerName
-from storage.datasets.rows import AnnotationRow, AssetRow
-from workers.formats.frames import stored_size, to_stored
+from storage.datasets.rows import AnnotationRow
+from workers.formats.exporter import ExportedImage, attributes_of
 from workers.formats.voc_labels import ABSENT, FLAGS
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -21,63 +20,54 @@ _IN_PLACE: Final = frozenset({"cm", *FLAGS})
 _MODEL: Final = "image_quality"
 
 
-def voc_xml(asset_row: AssetRow, *, layer: LayerName, file_name: str) -> bytes:
-    """Return the VOC file of an image: its annotations of one layer that have a box, without any none.
+def voc_xml(image: ExportedImage) -> bytes:
+    """Return the VOC file of an image: its annotations that have a box, without any none.
 
-    Corners are pixels of the picture as its file stores it, inside the box: xmax is x + width - 1, and a box thinner
-    than a pixel becomes one pixel wide. What else cannot be said in this format is told by ``voc_losses``.
+    Corners are pixels inside the box: xmax is x + width - 1, and a box thinner than a pixel becomes one pixel wide.
+    What else cannot be said in this format is told by ``voc_losses``.
     """
-    image = asset_row.image
-    width, height = stored_size(image)
-    attributes = image_attributes(asset_row)
+    attributes = dict(image.attributes)
     quality = attributes.pop(_MODEL, ABSENT)
     head = (
-        f"<annotation>\n  <folder>folder</folder>\n  <filename>{_text(file_name)}</filename>\n"
+        f"<annotation>\n  <folder>folder</folder>\n  <filename>{_text(image.name)}</filename>\n"
         "  <source>\n    <annotation>unknown</annotation>\n    <image>unknown</image>\n  </source>\n"
-        f"  <size>\n    <width>{width}</width>\n    <height>{height}</height>\n    <depth>{image.channels}</depth>\n"
-        "  </size>\n  <segmented>0</segmented>\n"
+        f"  <size>\n    <width>{image.width}</width>\n    <height>{image.height}</height>\n"
+        f"    <depth>{image.row.channels}</depth>\n  </size>\n  <segmented>0</segmented>\n"
     )
     parts = [
         head,
         *_values("cks", attributes, "  "),
         f"  <image_quality>{_text(quality)}</image_quality>\n",
     ]
-    for row in asset_row.layers.get(layer, ()):
+    for row in image.annotations or ():
         if row.box is not None:
-            parts += _object(row if image.orientation == 1 else to_stored(row, image))
+            parts += _object(row)
     return "".join((*parts, "</annotation>\n")).encode()
 
 
-def voc_losses(row: AnnotationRow) -> Iterator[str]:
-    """Yield what a VOC file cannot say of an annotation."""
+def voc_losses(row: AnnotationRow) -> Iterator[tuple[str, str]]:
+    """Yield the kind and detail of what a VOC file cannot say of an annotation."""
     if row.box is None:
-        yield "annotations without a box"
+        yield "annotations without a box", "It has no box, and is left out."
         return
-    for lost, name in (
-        (row.polygons, "polygons"),
-        (row.mask, "mask"),
-        (row.keypoints, "keypoints"),
-        (row.crowd, "crowd"),
-        (row.area is not None, "area"),
-        (row.author, "author"),
-        (row.box[2] < 1 or row.box[3] < 1, "boxes thinner than a pixel"),
+    for lost, kind, detail in (
+        (row.polygons, "polygons", f"It has {len(row.polygons)} polygons; its box is kept."),
+        (row.mask, "mask", "It has a mask; its box is kept."),
+        (row.keypoints, "keypoints", f"It has {len(row.keypoints) // 3} key points; its box is kept."),
+        (row.crowd, "crowd", "It is a crowd."),
+        (row.area is not None, "area", f"Its area is {row.area}."),
+        (row.author, "author", f"Its author is {row.author}."),
+        (row.box[2] < 1 or row.box[3] < 1, "boxes thinner than a pixel", f"Its box is {row.box[2]} x {row.box[3]}."),
     ):
         if lost:
-            yield name
-    if row.attributes and not all(map(_stays, _attributes(row).items())):
-        yield "types of attributes"
-
-
-def image_attributes(asset_row: AssetRow) -> dict[str, JsonValue]:
-    """Return the attributes of the whole image; empty if that layer was not asked for."""
-    found: dict[str, JsonValue] = {}
-    for row in asset_row.layers.get(ATTRIBUTES, ()):
-        found |= _attributes(row)
-    return found
+            yield kind, detail
+    for key, value in attributes_of(row).items() if row.attributes else ():
+        if not _stays(key, value):
+            yield "types of attributes", f"Its attribute {key} is {_json(value)}, which comes back as another text."
 
 
 def _object(row: AnnotationRow) -> Iterator[str]:
-    attributes = _attributes(row)
+    attributes = attributes_of(row)
     x, y, width, height = row.box or (0.0, 0.0, 0.0, 0.0)
     right, bottom = x + max(width, 1.0) - 1, y + max(height, 1.0) - 1
     flags = {name: attributes.pop(name, default) for name, default in FLAGS.items()}
@@ -94,6 +84,8 @@ def _object(row: AnnotationRow) -> Iterator[str]:
     yield f"    <box_quality>{_optional(row.quality)}</box_quality>\n"
     if mark:
         yield f"    <cm>{_text(mark)}</cm>\n"
+    if row.id is not None:
+        yield f"    <annotation_id>{row.id.hex()}</annotation_id>\n"
     yield f"    <confidence>{_optional(row.confidence)}</confidence>\n  </object>\n"
 
 
@@ -112,21 +104,19 @@ def _values(name: str, values: Mapping[str, JsonValue], indent: str) -> Iterator
         yield f"{indent}<attributes>\n{inside}{indent}</attributes>\n"
 
 
-def _attributes(row: AnnotationRow) -> dict[str, JsonValue]:
-    found: dict[str, JsonValue] = orjson.loads(row.attributes) if row.attributes else {}
-    return found
-
-
-def _stays(attribute: tuple[str, JsonValue]) -> bool:
+def _stays(key: str, value: JsonValue) -> bool:
     """Return whether an attribute is read again as it is written."""
-    key, value = attribute
     if key in _IN_PLACE and value in (0, 1):
         return not isinstance(value, (bool, float))
     return isinstance(value, str) and value == value.strip() and not _UNSAYABLE.search(value)
 
 
+def _json(value: JsonValue) -> str:
+    return orjson.dumps(value).decode()
+
+
 def _text(value: JsonValue) -> str:
-    return _escaped(value if isinstance(value, str) else orjson.dumps(value).decode())
+    return _escaped(value if isinstance(value, str) else _json(value))
 
 
 @lru_cache(maxsize=10_000)

@@ -2,7 +2,7 @@
 
 import asyncio
 import zipfile
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,13 +14,14 @@ from schemas.errors import Invalid, NotFound
 from schemas.exchange_parameters import ExportParameters
 from schemas.outcomes import Outcome, TaskResult
 from schemas.projects import ClassList
-from schemas.reports import Finding, Report
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.datasets.rows import AssetRow
 from storage.ports import Blobs, Database
-from workers.formats.exports import Exporter, Member, exporter
+from workers.findings import Findings
+from workers.formats.exporter import Exporter, Member, Order, exported_image
 from workers.formats.listing import base_name, stem_of
+from workers.formats.registry import exporter
 from workers.images import SUFFIXES
 from workers.work import Work
 
@@ -45,26 +46,23 @@ async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs
     version = await library.version(work.task.version_of("/source"))
     content = await library.content(version.digest)
     _check_layer(content, parameters.layer)
+    losses = Findings()
     classes = parameters.classes or await _project_classes(work.task.project, database)
-    writer = exporter(
-        parameters.format,
-        layer=parameters.layer,
-        classes=classes,
-        closed=bool(parameters.classes),
-        scratch=work.scratch,
-    )
+    order = Order(layer=parameters.layer, classes=classes, scratch=work.scratch, losses=losses)
+    writer = exporter(parameters.format, order)
     archive = work.scratch / "export.zip"
     await _write(work, content, archive, writer, library=library, blobs=blobs)
     summary: dict[str, JsonValue] = {
         "format": parameters.format,
         "images": content.image_count(),
-        "losses": dict(sorted(writer.losses.items())),
+        "losses": losses.summary,
         "layers_left_out": [*sorted(content.layers.keys() - {parameters.layer, ATTRIBUTES})],
     }
-    report = Report(summary=summary, findings=tuple(_findings(writer, parameters.format)))
+    report = losses.report(summary)
     return Outcome(
         result=TaskResult(archive=await blobs.put_file(archive, media_type="application/zip"), summary=summary),
         report=await blobs.put(report.model_dump_json().encode(), media_type="application/json"),
+        warnings=tuple(f"{count} x {kind}: see the report." for kind, count in losses.counts.items()),
     )
 
 
@@ -115,12 +113,13 @@ async def _write(
     archive = _Archive(path)
     names = _FileNames()
     done, total = 0, content.image_count()
-    narrow = partial(_narrowed, layer=work.parameters.layer, classes=frozenset(work.parameters.classes))
-    layers = [name for name in (work.parameters.layer, ATTRIBUTES) if name in content.layers]
+    layer = work.parameters.layer
+    narrow = partial(_narrowed, layer=layer, classes=frozenset(work.parameters.classes))
+    layers = [name for name in (layer, ATTRIBUTES) if name in content.layers]
     try:
         async for batch in _batches(library.rows(content, layers=layers)):
-            named = [(narrow(row), names.of(row)) for row in batch]
-            await asyncio.to_thread(_annotate, archive, writer, named)
+            named = [(row, names.of(row)) for row in batch]
+            await asyncio.to_thread(_annotate, archive, writer, [(narrow(row), name) for row, name in named], layer)
             if work.parameters.images:
                 await _add_images(archive, named, blobs=blobs, scratch=work.scratch)
             done += len(batch)
@@ -148,9 +147,10 @@ def _narrowed(row: AssetRow, *, layer: LayerName, classes: frozenset[str]) -> As
     return row._replace(layers={**row.layers, layer: kept})
 
 
-def _annotate(archive: _Archive, writer: Exporter, named: Sequence[tuple[AssetRow, str]]) -> None:
+def _annotate(archive: _Archive, writer: Exporter, named: Sequence[tuple[AssetRow, str]], layer: LayerName) -> None:
     for row, name in named:
-        archive.add_all(writer.add(row, file_name=name))
+        image = exported_image(row, layer=layer, name=name, displayed=writer.displayed)
+        archive.add_all(writer.add(image))
 
 
 async def _add_images(archive: _Archive, named: Sequence[tuple[AssetRow, str]], *, blobs: Blobs, scratch: Path) -> None:
@@ -180,11 +180,3 @@ async def _project_classes(project: str, database: Database) -> tuple[str, ...]:
         return tuple(entry.name for entry in (await database.documents(ClassList).get(project)).classes)
     except NotFound:
         return ()
-
-
-def _findings(writer: Exporter, format: str) -> Iterator[Finding]:
-    for lost, count in sorted(writer.losses.items()):
-        if count:
-            yield Finding(
-                subject=lost, detail=f"The format {format} cannot keep this; it came {count} times.", kind="loss"
-            )

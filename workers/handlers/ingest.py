@@ -16,6 +16,7 @@ from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.archives import ArchiveLimits
+from workers.findings import Findings
 from workers.formats.format import IMAGE_MISSING, FileRecord, Format, Listing, Reading
 from workers.formats.listing import list_files
 from workers.formats.registry import detect, format_named
@@ -23,7 +24,6 @@ from workers.image_pool import ImagePool, Inspected, Job
 from workers.images import Limits
 from workers.importing.assets import Assets
 from workers.importing.classes import ClassResolver
-from workers.importing.findings import Findings
 from workers.importing.segments import Gathered, Segments
 from workers.importing.settings import ImportSettings
 from workers.importing.storing import Storing

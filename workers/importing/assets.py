@@ -1,5 +1,6 @@
 """The assets of an import: each once, its labels in the displayed frame and under main names."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from schemas.errors import Fault
@@ -7,12 +8,12 @@ from schemas.exchange_parameters import BadImage as OnBadImage
 from schemas.exchange_parameters import ImportParameters
 from schemas.splits import Split
 from storage.datasets.rows import ImageRow
+from workers.findings import TOLD_OF_A_KIND, Findings
 from workers.formats.format import FileRecord, Labels
 from workers.formats.frames import is_displayed, to_displayed
 from workers.image_pool import Inspected
 from workers.images import BadImage
 from workers.importing.classes import ClassResolver
-from workers.importing.findings import TOLD_OF_A_KIND, Findings
 from workers.importing.segments import Gathered, Rows
 
 
@@ -77,11 +78,18 @@ class Assets:
         for dropped in labels.dropped:
             self._findings.add(where, f"{dropped} cannot be kept.", kind="not kept")
         rows = self._classes.resolve(labels.annotations, where=where)
-        if image is None or not rows or is_displayed(labels.size, image):
+        self._check_ids(rows, where)
+        if image is None or not rows or labels.displayed or is_displayed(labels.size, image):
             return rows
         detail = f"Annotations were turned with the image, whose EXIF orientation is {image.orientation}."
         self._findings.add(record.image, detail, kind="turned")
         return tuple(to_displayed(row, image) for row in rows)
+
+    def _check_ids(self, rows: Rows, where: str) -> None:
+        ids = [row.id for row in rows if row.id is not None]
+        if len(set(ids)) < len(ids):
+            twice = {identity.hex() for identity, times in Counter(ids).items() if times > 1}
+            self.fail((Fault(f"several annotations of the image have the id {min(twice)}", where),))
 
     def _new(
         self, record: FileRecord, image: ImageRow, annotations: Rows | None, attributes: str

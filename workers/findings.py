@@ -1,4 +1,4 @@
-"""What an import has to say: everything counted, the first thousand of each kind told."""
+"""What a task has to say of its data: everything counted, the first thousand of each kind told."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ TOLD_OF_A_KIND: Final = 1_000
 
 
 class Findings:
-    """Collects findings in a bounded space."""
+    """Collects findings in a bounded space; kinds are few, and never made of what the data says."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -35,11 +35,15 @@ class Findings:
         for fault in faults:
             self.add(fault.pointer, fault.detail, kind="fault")
 
+    @property
+    def summary(self) -> dict[str, JsonValue]:
+        """How many there are of each kind, kept or not."""
+        return dict(sorted(self.counts.items()))
+
     def of(self, kind: str) -> list[Finding]:
         """Return the findings of a kind that are kept."""
         return [finding for finding in self._told if finding.kind == kind]
 
     def report(self, summary: Mapping[str, JsonValue]) -> Report:
-        """Return all of it, with counts of each kind beside ``summary``."""
-        counts: dict[str, JsonValue] = dict(sorted(self.counts.items()))
-        return Report(summary={**summary, "findings": counts}, findings=tuple(self._told))
+        """Return all that is kept, with the counts of each kind beside ``summary``."""
+        return Report(summary={**summary, "findings": self.summary}, findings=tuple(self._told))
