@@ -3,13 +3,14 @@
 import asyncio
 import fcntl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rich.console import Console
 
+from client.data_blobs import own_blobs_of, roots_of
 from client.data_folder import BLOBS, DOCUMENTS, owned
 from client.data_folder import LOCK as OWNER
 from client.secret_files import ADMIN_KEY, LINK_KEY
@@ -69,7 +70,7 @@ async def back_up(data: Path, to: Path) -> BackedUp:
         # First: every blob that these documents name was written before they were, and is copied after them.
         await asyncio.to_thread(back_up_documents, data / DOCUMENTS, to / DOCUMENTS)
         await asyncio.to_thread(_copy_secrets, data, to)
-        return await _copy_blobs(data / BLOBS, to / BLOBS, watch=watch)
+        return await _copy_blobs(roots_of(data), to / BLOBS, watch=watch)
 
 
 @asynccontextmanager
@@ -80,8 +81,9 @@ async def _stores(data: Path | None) -> AsyncIterator[Stores]:
         return
     _check(data)
     with _alone(data):
+        blobs = own_blobs_of(data, tell=Console(stderr=True, soft_wrap=True).print)
         async with open_database(data / DOCUMENTS) as database:
-            yield Stores(database, FolderBlobs(data / BLOBS))
+            yield Stores(database, blobs)
 
 
 def _check(data: Path) -> None:
@@ -118,23 +120,28 @@ def _copy_secrets(data: Path, to: Path) -> None:
         (to / name).write_text((data / name).read_text())
 
 
-async def _copy_blobs(source: Path, to: Path, *, watch: Watch) -> BackedUp:
-    copies, waiting, damaged, count, size = FolderBlobs(to), list[StoredBlob](), list[Digest](), 0, 0
+async def _copy_blobs(sources: Sequence[Path], to: Path, *, watch: Watch) -> BackedUp:
+    copies, damaged, count, size = FolderBlobs(to), list[Digest](), 0, 0
 
-    async def copy(blob: StoredBlob) -> None:
-        try:
-            await copies.put_file(place(source, blob.digest), digest=blob.digest)
-        except Invalid:
-            damaged.append(blob.digest)
+    async def copy(source: Path, blobs: Sequence[StoredBlob]) -> None:
+        nonlocal count, size
+        puts = (copies.put_file(place(source, blob.digest), digest=blob.digest) for blob in blobs)
+        for blob, answer in zip(blobs, await asyncio.gather(*puts, return_exceptions=True), strict=True):
+            if isinstance(answer, Invalid):
+                damaged.append(blob.digest)
+            elif isinstance(answer, BaseException):
+                raise answer
+        count, size = count + len(blobs), size + sum(blob.size for blob in blobs)
+        watch("blobs copied", count)
 
-    async for blob in FolderBlobs(source).list():
-        waiting.append(blob)
-        count, size = count + 1, size + blob.size
-        if len(waiting) == COPIED_TOGETHER:
-            await asyncio.gather(*map(copy, waiting))
-            waiting.clear()
-            watch("blobs copied", count)
-    await asyncio.gather(*map(copy, waiting))
+    for source in sources:
+        waiting: list[StoredBlob] = []
+        async for blob in FolderBlobs(source).list():
+            waiting.append(blob)
+            if len(waiting) == COPIED_TOGETHER:
+                await copy(source, waiting)
+                waiting = []
+        await copy(source, waiting)
     if damaged:
         message = f"{len(damaged)} blobs are damaged and not in the back-up, the first of them {damaged[0]}."
         raise Invalid(message, step="Restore them from an earlier back-up, or import again; all else was copied.")

@@ -7,7 +7,8 @@ from typing import Final, NoReturn
 
 from pydantic import SecretStr
 
-from client.data_folder import BLOBS, DOCUMENTS
+from client.data_blobs import blobs_of
+from client.data_folder import DOCUMENTS
 from client.secret_files import LINK_KEY, secret
 from gateway.app import build_app
 from gateway.services import Services
@@ -21,7 +22,6 @@ from storage.announcing import Announcer
 from storage.clock import utc_now
 from storage.datasets.library import Library
 from storage.event_log import EventLog
-from storage.folder import FolderBlobs
 from storage.local_bus import LocalBus
 from storage.ports import Database
 from storage.process import bound_to
@@ -40,7 +40,7 @@ def services_of(
     inspect_executor: Callable[[ExecutorSubmission], Awaitable[Executor]],
 ) -> Services:
     """Return what the gateway works with on a data folder."""
-    blobs, bus = FolderBlobs(data / BLOBS), LocalBus()
+    blobs, bus = blobs_of(data), LocalBus()
     event_log = EventLog(database, source=f"urn:ymir:{derived_id('deployment', secret(data, LINK_KEY))}")
     return Services(
         database=database,

@@ -20,7 +20,6 @@ from workers.executors.training_result import StageFiles
 
 INFO: Final = "ymir-info.yaml"
 VERSION: Final = "2.0.0"
-MEDIA_TYPE: Final = "application/gzip"
 COMPRESSION: Final = 6
 INFO_BYTES: Final = 16 * 2**20
 STEP: Final = "Use a model package of layout 2.0, as training makes it."

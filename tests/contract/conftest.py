@@ -10,8 +10,10 @@ from uuid import uuid4
 import pytest
 from _pytest.mark import ParameterSet
 
-from schemas.schema import Digest
+from schemas.places import Places
+from schemas.schema import Digest, new_id
 from storage.folder import FolderBlobs
+from storage.folder_placed import PlacedBlobs
 from storage.local_bus import LocalBus
 from storage.mongo import open_database as open_mongo
 from storage.ports import Blobs, Bus, Database, Documents
@@ -60,6 +62,24 @@ async def folder_shelf(folder: Path, _: pytest.FixtureRequest) -> AsyncIterator[
 
 
 @asynccontextmanager
+async def placed_shelf(folder: Path, _: pytest.FixtureRequest) -> AsyncIterator[Shelf]:
+    """Three folders in one place: the data folder's own, and those for images and for packages."""
+    roots = [folder / name for name in ("main", "images", "models")]
+    for root in roots:
+        root.mkdir(parents=True)
+    places = Places(repository=new_id(), images=(roots[1],), models=(roots[2],))
+
+    async def damage(digest: Digest) -> None:
+        name = digest.removeprefix("sha256:")
+        path = next(path for root in roots if (path := root / name[-2:] / name).exists())
+        data = path.read_bytes()
+        path.chmod(0o644)
+        path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+
+    yield Shelf(PlacedBlobs(roots[0], places=lambda: places), damage)
+
+
+@asynccontextmanager
 async def s3_shelf(_: Path, request: pytest.FixtureRequest) -> AsyncIterator[Shelf]:
     settings = request.getfixturevalue("s3_settings")
     url = f"{settings['YMIR_S3_URL']}/{uuid4().hex}"
@@ -87,9 +107,9 @@ Row = Callable[[Path, pytest.FixtureRequest], AbstractAsyncContextManager[T]]
 
 # A row of a server takes it from a session's fixture, which starts it: `make check` leaves such rows out.
 DATABASES: Final[Mapping[str, Row[Database]]] = {"sqlite": sqlite, "mongo": mongo}
-SHELVES: Final[Mapping[str, Row[Shelf]]] = {"folder": folder_shelf, "s3": s3_shelf}
+SHELVES: Final[Mapping[str, Row[Shelf]]] = {"folder": folder_shelf, "placed": placed_shelf, "s3": s3_shelf}
 BUSES: Final[Mapping[str, Row[Bus]]] = {"local": local, "rabbitmq": rabbitmq}
-IN_PROCESS: Final = frozenset({"sqlite", "folder", "local"})
+IN_PROCESS: Final = frozenset({"sqlite", "folder", "placed", "local"})
 
 
 def rows(adapters: Mapping[str, object]) -> list[ParameterSet]:

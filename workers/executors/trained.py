@@ -7,6 +7,7 @@ from schemas.annotations import ClassName
 from schemas.blobs import BlobRef
 from schemas.model_parameters import TrainParameters
 from schemas.models import Model, Stage
+from schemas.places import PACKAGE_MEDIA_TYPE
 from schemas.projects import Project
 from schemas.schema import derived_id
 from storage.ports import Blobs
@@ -16,7 +17,7 @@ from workers.executors.runs import Run
 from workers.executors.scratch import scratch_errors
 from workers.executors.training_result import TrainingResult
 from workers.executors.training_sets import TrainingSets
-from workers.packages import MEDIA_TYPE, information, pack, stage_digest
+from workers.packages import information, pack, stage_digest
 from workers.work import Work
 
 
@@ -64,7 +65,7 @@ async def _package(result: TrainingResult, training: Training, *, blobs: Blobs) 
     path = training.run.folder.root / "package.tar.gz"
     with scratch_errors():
         await asyncio.to_thread(pack, path, result.stages, info)
-    return await blobs.put_file(path, media_type=MEDIA_TYPE)
+    return await blobs.put_file(path, media_type=PACKAGE_MEDIA_TYPE)
 
 
 def _stages(result: TrainingResult) -> tuple[Stage, ...]:
