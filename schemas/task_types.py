@@ -59,6 +59,7 @@ OFFERED: Final = frozenset(
         "label",
         "evaluate",
         "export",
+        "import_model",
     }
 )
 """The types that the workers of this release handle."""

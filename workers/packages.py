@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -21,6 +22,7 @@ from workers.executors.training_result import StageFiles
 INFO: Final = "ymir-info.yaml"
 VERSION: Final = "2.0.0"
 COMPRESSION: Final = 6
+NOTHING: Final[Mapping[str, Path]] = MappingProxyType({})
 INFO_BYTES: Final = 16 * 2**20
 STEP: Final = "Use a model package of layout 2.0, as training makes it."
 
@@ -74,20 +76,21 @@ def information(
     }
 
 
-def pack(path: Path, stages: Sequence[StageFiles], info: Mapping[str, Any]) -> None:
-    """Write a package; equal stages and equal info make equal bytes."""
+def pack(
+    path: Path, stages: Sequence[StageFiles], info: Mapping[str, Any], *, attachments: Mapping[str, Path] = NOTHING
+) -> None:
+    """Write a package; equal stages, info and attachments (by their paths in it) make equal bytes."""
     text = yaml.safe_dump(dict(info), sort_keys=True, allow_unicode=True).encode()
     with (
-        path.open("wb") as file,
-        gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as packed,
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", COMPRESSION, raw, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         archive.addfile(_member(INFO, len(text)), io.BytesIO(text))
-        for stage in sorted(stages, key=lambda stage: stage.name):
-            for name in sorted(stage.files):
-                size = stage.files[name].stat().st_size
-                with stage.files[name].open("rb") as content:
-                    archive.addfile(_member(f"{stage.name}/{name}", size), content)
+        files = {f"{stage.name}/{name}": file for stage in stages for name, file in stage.files.items()}
+        for name, file in sorted({**files, **attachments}.items(), key=lambda item: item[0].split("/")):
+            with file.open("rb") as content:
+                archive.addfile(_member(name, file.stat().st_size), content)
 
 
 def read_info(path: Path) -> dict[str, Any]:

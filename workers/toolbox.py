@@ -14,6 +14,7 @@ from workers.handlers.exclude import exclude
 from workers.handlers.export import export
 from workers.handlers.filter import keep_matching
 from workers.handlers.fuse import fuse
+from workers.handlers.import_model import import_model
 from workers.handlers.infer import infer
 from workers.handlers.ingest import import_files
 from workers.handlers.label import label
@@ -50,6 +51,7 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
         "import": partial(
             import_files, library=library, blobs=blobs, database=database, pool=tools.pool, settings=tools.importing
         ),
+        "import_model": partial(import_model, blobs=blobs, database=database, settings=tools.importing),
         "merge": partial(merge, library=library, blobs=blobs),
         "filter": partial(keep_matching, library=library, blobs=blobs, database=database),
         "sample": partial(sample, library=library),

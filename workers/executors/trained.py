@@ -39,7 +39,7 @@ async def model_of(result: TrainingResult, training: Training, *, work: Work[Tra
         name=work.parameters.model,
         object_type=training.project.object_type,
         classes=training.classes,
-        stages=await asyncio.to_thread(_stages, result),
+        stages=await asyncio.to_thread(stages_of, result),
         best_stage=result.best,
         recommended_stage=result.best,
         package=await _package(result, training, blobs=blobs),
@@ -68,7 +68,8 @@ async def _package(result: TrainingResult, training: Training, *, blobs: Blobs) 
     return await blobs.put_file(path, media_type=PACKAGE_MEDIA_TYPE)
 
 
-def _stages(result: TrainingResult) -> tuple[Stage, ...]:
+def stages_of(result: TrainingResult) -> tuple[Stage, ...]:
+    """Return the stages of a model as its document names them."""
     return tuple(
         Stage(
             name=stage.name,

@@ -12,6 +12,7 @@ from workers.executors.layout import TRAINING_RESULT
 
 STAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 RESULT_BYTES: Final = 16 * 2**20
+STAGES: Final = "model_stages"
 OLD_STAGE: Final = "default_best_stage"
 RATES: Final = ("mAP", "mAR", "mIoU", "mAcc", "maskAP", "boxAP")
 COUNTS: Final = ("tp", "fp", "fn")
@@ -44,18 +45,31 @@ def read_training_result(models: Path) -> TrainingResult | None:
     if not path.is_file():
         return None
     told = _parsed(path)
-    described = told.get("model_stages")
+    described = told.get(STAGES)
     if described is None and "model" in told:
         described = {OLD_STAGE: {"files": told["model"], "mAP": told.get("map")}}
     if not isinstance(described, dict) or not described:
-        raise _invalid([Fault("There must be at least one stage.", f"{TRAINING_RESULT}: model_stages")])
+        raise _invalid([Fault("There must be at least one stage.", f"{TRAINING_RESULT}: {STAGES}")])
     faults: list[Fault] = []
-    stages = tuple(_stage(str(name), stage, models, faults) for name, stage in described.items())
-    best = str(told.get("best_stage_name") or _best(stages))
-    if best not in {stage.name for stage in stages}:
-        faults.append(Fault(f"There is no stage {best!r}.", f"{TRAINING_RESULT}: best_stage_name"))
+    result = checked_stages(described, models, faults, named=told.get("best_stage_name"), file=TRAINING_RESULT)
     if faults:
         raise _invalid(faults)
+    return result
+
+
+def checked_stages(
+    described: Mapping[str, object], folder: Path, faults: list[Fault], *, named: object, file: str, key: str = STAGES
+) -> TrainingResult:
+    """Return the stages that a file describes under ``key``, their files below ``folder``; add what is wrong.
+
+    ``named`` is what the file says is the best stage; without a word of it the one with the best metric is.
+    """
+    stages = tuple(
+        _stage(str(name), stage, folder, faults, f"{file}: {key}.{name}") for name, stage in described.items()
+    )
+    best = str(named or _best(stages))
+    if best not in {stage.name for stage in stages}:
+        faults.append(Fault(f"There is no stage {best!r}.", f"{file}: best_stage_name"))
     return TrainingResult(stages, best)
 
 
@@ -73,8 +87,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     return told
 
 
-def _stage(name: str, told: object, models: Path, faults: list[Fault]) -> StageFiles:
-    where = f"{TRAINING_RESULT}: model_stages.{name}"
+def _stage(name: str, told: object, models: Path, faults: list[Fault], where: str) -> StageFiles:
     if not STAGE_NAME.fullmatch(name):
         faults.append(Fault("A stage is named by letters, digits, points, dashes and underscores.", where))
         return StageFiles(name, {}, {})

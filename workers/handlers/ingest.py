@@ -15,7 +15,6 @@ from schemas.projects import ClassList
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
-from workers.archives import ArchiveLimits
 from workers.findings import Findings
 from workers.formats.format import IMAGE_MISSING, FileRecord, Format, Listing, Reading
 from workers.formats.listing import list_files
@@ -52,12 +51,11 @@ async def import_files(
     if work.parameters.base is not None:
         base = await library.content((await library.version(work.task.version_of("/base"))).digest)
     run = _Import(work, classes=classes, base=base, library=library, blobs=blobs, pool=pool, settings=settings)
-    limits = ArchiveLimits(settings.archive_bytes, settings.archive_ratio, settings.archive_members)
     async with opened(
         work.parameters.source,
         scratch=work.scratch,
         roots=settings.import_roots,
-        limits=limits,
+        limits=settings.archive_limits,
         progress=lambda fraction, phase: work.progress(0.1 * fraction, phase),
         database=database,
         blobs=blobs,

@@ -6,6 +6,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.settings import Folders
+from workers.archives import ArchiveLimits
 
 GIBIBYTE: Final = 1 << 30
 
@@ -29,3 +30,8 @@ class ImportSettings(BaseSettings):
     """How many members an archive may have."""
     put_at_once: PositiveInt = Field(default=128, le=1_000)
     """How many images are being stored at a time."""
+
+    @property
+    def archive_limits(self) -> ArchiveLimits:
+        """How much may come out of an archive."""
+        return ArchiveLimits(self.archive_bytes, self.archive_ratio, self.archive_members)
