@@ -1,11 +1,13 @@
 """A format of annotations: how files become rows, and rows become files."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from schemas.annotations import LayerName
 from schemas.errors import Fault
+from schemas.manifests import Predictions
 from schemas.reports import Finding
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, ImageRow
@@ -29,6 +31,7 @@ class Labels(NamedTuple):
     """What a source says of one image; without annotations it is annotated as empty."""
 
     annotations: tuple[AnnotationRow, ...] = ()
+    """Those of the layer that is imported."""
     attributes: str = ""
     """Attributes of the whole image, as canonical JSON text."""
     size: tuple[int, int] | None = None
@@ -37,6 +40,10 @@ class Labels(NamedTuple):
     """What was said of the image and cannot be kept."""
     displayed: bool = False
     """Whether coordinates are those of the picture as displayed, whatever size is stated."""
+    annotated: bool = True
+    """False: nothing is said for the layer that is imported, so that it is not annotated there."""
+    layers: Mapping[LayerName, tuple[AnnotationRow, ...]] = {}
+    """What is said for other layers, such as predictions; an empty one has found nothing."""
 
 
 class FileRecord(NamedTuple):
@@ -60,6 +67,8 @@ class Reading(NamedTuple):
     findings: Iterable[Finding] = ()
     faults: Sequence[Fault] = ()
     """What makes the source unfit; records are still there, so that all that is wrong can be told at once."""
+    predictions: Mapping[LayerName, Predictions] = {}
+    """Where the layers of predictions come from, beside the layer that is imported."""
 
 
 class Listing(NamedTuple):

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from schemas.annotations import ATTRIBUTES
+from schemas.annotations import ATTRIBUTES, LayerName
 from schemas.blobs import BlobRef
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.exchange_parameters import BadImage, ImportParameters
+from schemas.manifests import Predictions
 from schemas.outcomes import Outcome, TaskResult, VersionDraft
 from schemas.problems import Problem
 from schemas.projects import ClassList
@@ -98,14 +99,15 @@ class _Import:
     async def of(self, folder: Path) -> Outcome:
         form, reading = await asyncio.to_thread(self._read, folder)
         self._findings.add_all(reading.findings)
-        self._assets.fail((*reading.faults, *self._missing()))
+        self._assets.fail((*reading.faults, *self._missing(), *self._clashes(reading)))
         await self._take_all(folder, form, reading)
+        predictions = self._predictions(reading)
         summary = self._summary(form)
         problem = self._problem(reading)
         if problem is not None:
             report = await self._report(summary)
             return Outcome(problem=Problem.of(problem, status=422), report=report)
-        return await self._outcome(await self._segments.content(), summary)
+        return await self._outcome(await self._segments.content(predictions), summary)
 
     def _read(self, folder: Path) -> tuple[Format, Reading]:
         if self._work.parameters.layer == ATTRIBUTES:
@@ -137,6 +139,27 @@ class _Import:
             return []
         return [Fault(found.detail, found.subject) for found in self._findings.of(IMAGE_MISSING)]
 
+    def _clashes(self, reading: Reading) -> list[Fault]:
+        """Return as faults the layers that the files fill beside the one that is asked for, and under its name."""
+        layer = self._work.parameters.layer
+        return (
+            [Fault(f"the files have a layer {layer!r} of their own", "/layer")] if layer in reading.predictions else []
+        )
+
+    def _predictions(self, reading: Reading) -> dict[LayerName, Predictions]:
+        found = {}
+        for layer, predictions in reading.predictions.items():
+            classes = []
+            for name in predictions.classes:
+                main = self._classes.main_name(name, where=layer)
+                if main is not None:
+                    classes.append(main)
+                else:
+                    detail = f"The project does not know {name}, which the model of {layer} can predict."
+                    self._findings.add(layer, detail, kind="unknown class of a model")
+            found[layer] = predictions.model_copy(update={"classes": tuple(dict.fromkeys(classes))})
+        return found
+
     async def _take_all(self, folder: Path, form: Format, reading: Reading) -> None:
         limits = Limits(pixels=self._settings.image_pixels, size=self._settings.image_bytes)
 
@@ -157,7 +180,7 @@ class _Import:
             await storing.put(folder, taken.image)
             await self._segments.add(taken)
         elif taken is not None:
-            self._segments.annotate(taken.image, taken.annotations)
+            self._segments.annotate(taken.asset)
 
     def _problem(self, reading: Reading) -> Invalid | None:
         unknown = self._classes.faults()
@@ -181,6 +204,7 @@ class _Import:
             "images": self._assets.images,
             "annotated": self._assets.annotated,
             "annotations": self._assets.annotations,
+            **({"predictions": self._assets.predictions} if self._assets.predictions else {}),
             "skipped": counts["bad image"],
             "duplicates": counts["duplicate"],
             "unknown_classes": {name: unknown.times for name, unknown in sorted(self._classes.unknown.items())[:100]},

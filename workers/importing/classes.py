@@ -43,6 +43,14 @@ class ClassResolver:
                 resolved.append(annotation)
         return tuple(resolved)
 
+    def main_name(self, name: str, *, where: str) -> str | None:
+        """Return the main name of a class that no annotation needs to have; None if it is not to be known."""
+        main = self._names.get(name)
+        if main is None and self._policy is UnknownClasses.ADD:
+            self.unknown.setdefault(name, Unknown(0, where))
+            return name
+        return main
+
     def new_classes(self) -> tuple[ClassEntry, ...]:
         """Return the classes that the project is to know from now on, by name."""
         added = self.unknown if self._policy is UnknownClasses.ADD else ()

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from schemas.annotations import ATTRIBUTES, LayerName
-from schemas.manifests import SEGMENT_IMAGES
+from schemas.manifests import SEGMENT_IMAGES, Predictions
 from schemas.schema import Digest
 from schemas.splits import Split
 from storage.datasets.content import Content, LayerContent
@@ -34,6 +35,13 @@ class Gathered(NamedTuple):
     """None: not annotated."""
     attributes: str
     """Those of the whole image, as canonical JSON text."""
+    layers: Mapping[LayerName, Rows] = {}
+    """Annotations of other layers, such as predictions."""
+
+    @property
+    def is_described(self) -> bool:
+        """Whether anything is said of it."""
+        return self.annotations is not None or bool(self.attributes or self.layers)
 
 
 class Segments:
@@ -44,7 +52,7 @@ class Segments:
         self._base = base
         self._library = library
         self._pending: list[Gathered] = []
-        self._late: list[tuple[ImageRow, Rows]] = []
+        self._late: list[Gathered] = []
         self._weight = 0
         self._images: dict[Split, dict[Digest, np.ndarray]] = defaultdict(dict)
         self._layers: dict[LayerName, dict[Digest, np.ndarray]] = defaultdict(dict)
@@ -52,20 +60,23 @@ class Segments:
     async def add(self, asset: Gathered) -> None:
         """Take one more asset; keep a segment when it is full."""
         self._pending.append(asset)
-        self._weight += sum(map(_weight, asset.annotations or ()))
+        self._weight += sum(map(_weight, chain(asset.annotations or (), *asset.layers.values())))
         if len(self._pending) == SEGMENT_IMAGES or self._weight >= WEIGHT_AT_MOST:
             await self._keep_pending()
 
-    def annotate(self, image: ImageRow, annotations: Rows) -> None:
-        """Take the annotations of an asset that was added as not annotated."""
-        self._late.append((image, annotations))
+    def annotate(self, asset: Gathered) -> None:
+        """Take what is said of an asset that was added with nothing said."""
+        self._late.append(asset)
 
-    async def content(self) -> Content:
-        """Keep what is left, and return all that was added."""
+    async def content(self, predictions: Mapping[LayerName, Predictions] | None = None) -> Content:
+        """Keep what is left, and return all that was added; ``predictions`` tells where layers come from."""
         if self._pending:
             await self._keep_pending()
-        await self._keep_alone(self._layer, self._late)
-        layers = {name: LayerContent(masks) for name, masks in self._layers.items()}
+        annotated = [(asset.image, asset.annotations) for asset in self._late if asset.annotations is not None]
+        await self._keep_alone(self._layer, annotated)
+        await self._keep_others(self._late)
+        origins = predictions or {}
+        layers = {name: LayerContent(masks, origins.get(name)) for name, masks in self._layers.items()}
         return Content(images=dict(self._images), layers=layers)
 
     async def _keep_pending(self) -> None:
@@ -83,9 +94,15 @@ class Segments:
         annotated = np.array([asset.annotations is not None for asset in assets])
         if annotated.any():
             self._layers[self._layer][digest] = annotated
+        await self._keep_others(assets)
+
+    async def _keep_others(self, assets: Sequence[Gathered]) -> None:
         described = [asset for asset in assets if asset.attributes]
         rows = [(asset.image, (AnnotationRow(attributes=asset.attributes),)) for asset in described]
         await self._keep_alone(ATTRIBUTES, rows)
+        for layer in sorted({layer for asset in assets for layer in asset.layers}):
+            found = [(asset.image, asset.layers[layer]) for asset in assets if layer in asset.layers]
+            await self._keep_alone(layer, found)
 
     async def _keep_alone(self, layer: LayerName, rows: Sequence[tuple[ImageRow, Rows]]) -> None:
         for start in range(0, len(rows), SEGMENT_IMAGES):
