@@ -19,8 +19,7 @@ from PIL import Image
 
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import ImageRow
-from workers.formats.format import Labels
-from workers.formats.registry import format_named
+from workers.formats.format import Labels, Parse
 from workers.images import BadImage, Limits, inspect_image
 
 SECONDS_AT_MOST: Final = 120
@@ -33,7 +32,8 @@ class Job(NamedTuple):
     """Some images to inspect, each with the file of its annotations if it has one of its own."""
 
     folder: Path
-    format: str
+    parse: Parse | None
+    """Reads the files of annotations."""
     files: tuple[tuple[str, str | None], ...]
     limits: Limits
     images: bool = True
@@ -93,11 +93,11 @@ def _inspected(job: Job, image: str, labels_file: str | None) -> Inspected:
     signal.alarm(SECONDS_AT_MOST)
     try:
         row = inspect_image(job.folder / image, name=image, limits=job.limits) if job.images else None
-        if labels_file is None:
+        if labels_file is None or job.parse is None:
             return Inspected(row)
         try:
             image_row = row if isinstance(row, ImageRow) else None
-            labels = format_named(job.format).parse(job.folder / labels_file, name=labels_file, image=image_row)
+            labels = job.parse(job.folder / labels_file, name=labels_file, image=image_row)
         except Invalid as error:
             return Inspected(row, faults=error.faults)
         except OSError as error:

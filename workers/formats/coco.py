@@ -5,11 +5,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from schemas.errors import Fault, Invalid
+from schemas.errors import Fault
 from schemas.reports import Finding
-from storage.datasets.rows import ImageRow
 from workers.formats.coco_document import KEYS, CocoDocument, ListedImage
-from workers.formats.format import FileRecord, Labels, Listing, Reading
+from workers.formats.format import FileRecord, Listing, Reading
 from workers.formats.listing import ImageNames, base_name, folder_of, split_of
 
 PEEK_BYTES: Final = 1 << 16
@@ -48,11 +47,6 @@ class Coco:
             faults.extend(document.faults)
         findings = chain(*(document.findings for document in documents), _unlisted(listing.images, entries))
         return Reading(len(listing.images), _records(listing.images, entries), findings, faults)
-
-    def parse(self, path: Path, *, name: str, image: ImageRow | None) -> Labels:  # noqa: ARG002 - the form of a format
-        """Refuse: this format has no files about single images."""
-        message = f"{name} is not about a single image."
-        raise Invalid(message)
 
 
 def _documents(listing: Listing) -> list[str]:

@@ -54,9 +54,19 @@ class FileRecord(NamedTuple):
     labels: Labels | None = None
     """None, while there is no ``labels_file`` either: not annotated."""
     labels_file: str | None = None
-    """A file about this image alone, for ``Format.parse`` to read where there is time: in the process pool."""
+    """A file about this image alone, for ``Reading.parse`` to read where there is time: in the process pool."""
     faults: tuple[Fault, ...] = ()
     """What is wrong with its labels."""
+
+
+class Parse(Protocol):
+    """Reads a ``labels_file`` in another process: a function, or a value that can be called, that is sent there."""
+
+    def __call__(self, path: Path, *, name: str, image: ImageRow | None) -> Labels:
+        """Return what a file says; raise Invalid with a fault for each thing that is wrong in it.
+
+        ``image`` is None where its file cannot be used, or only faults are looked for: what is returned is not kept.
+        """
 
 
 class Reading(NamedTuple):
@@ -67,6 +77,8 @@ class Reading(NamedTuple):
     findings: Iterable[Finding] = ()
     faults: Sequence[Fault] = ()
     """What makes the source unfit; records are still there, so that all that is wrong can be told at once."""
+    parse: Parse | None = None
+    """Reads the files of labels, where records have such."""
     predictions: Mapping[LayerName, Predictions] = {}
     """Where the layers of predictions come from, beside the layer that is imported."""
 
@@ -93,9 +105,3 @@ class Format(Protocol):
 
     def read(self, listing: Listing) -> Reading:
         """Return what a folder holds; raise Invalid where it cannot be read at all."""
-
-    def parse(self, path: Path, *, name: str, image: ImageRow | None) -> Labels:
-        """Return what a ``labels_file`` says; raise Invalid with a fault for each thing that is wrong in it.
-
-        ``image`` is None where its file cannot be used, or only faults are looked for: what is returned is not kept.
-        """

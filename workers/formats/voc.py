@@ -40,11 +40,12 @@ class Voc:
             *matches.findings,
             *splits.findings,
         ]
-        return Reading(len(images), _records(images, matches.files, splits), findings, matches.faults)
+        return Reading(len(images), _records(images, matches.files, splits), findings, matches.faults, parse_file)
 
-    def parse(self, path: Path, *, name: str, image: ImageRow | None) -> Labels:  # noqa: ARG002 - the form of a format
-        """Return what an XML file says; raise Invalid with a fault for each thing that is wrong in it."""
-        return read_labels(path.read_bytes(), name=name)
+
+def parse_file(path: Path, *, name: str, image: ImageRow | None) -> Labels:  # noqa: ARG001 - the form of a parser
+    """Return what an XML file says; raise Invalid with a fault for each thing that is wrong in it."""
+    return read_labels(path.read_bytes(), name=name)
 
 
 def _xml_files(paths: Iterable[str]) -> list[str]:

@@ -100,7 +100,7 @@ class _Import:
         form, reading = await asyncio.to_thread(self._read, folder)
         self._findings.add_all(reading.findings)
         self._assets.fail((*reading.faults, *self._missing(), *self._clashes(reading)))
-        await self._take_all(folder, form, reading)
+        await self._take_all(folder, reading)
         predictions = self._predictions(reading)
         summary = self._summary(form)
         problem = self._problem(reading)
@@ -160,11 +160,11 @@ class _Import:
             found[layer] = predictions.model_copy(update={"classes": tuple(dict.fromkeys(classes))})
         return found
 
-    async def _take_all(self, folder: Path, form: Format, reading: Reading) -> None:
+    async def _take_all(self, folder: Path, reading: Reading) -> None:
         limits = Limits(pixels=self._settings.image_pixels, size=self._settings.image_bytes)
 
         def job(files: tuple[tuple[str, str | None], ...]) -> Job:
-            return Job(folder, form.name, files, limits, images=not self._assets.failing)
+            return Job(folder, reading.parse, files, limits, images=not self._assets.failing)
 
         done = 0
         async with Storing(self._blobs, at_once=self._settings.put_at_once) as storing:
