@@ -4,7 +4,7 @@ import tarfile
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -52,7 +52,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield world
 
 
-def a_package(path: Path, info: dict[str, Any], files: dict[str, bytes], *, mode: str = "w:gz") -> Path:
+def a_package(
+    path: Path, info: dict[str, Any], files: dict[str, bytes], *, mode: Literal["w", "w:gz", "w:xz"] = "w:gz"
+) -> Path:
     folder = path.with_suffix(".d")
     for name, data in {**files, "ymir-info.yaml": yaml.safe_dump(info).encode()}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
