@@ -1,71 +1,66 @@
-"""A small client of the HTTP API, typed by the schemas."""
+"""A small client of the service, typed by the schemas: what Python programs and the commands use."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
-from aiohttp import ClientConnectionError, ClientPayloadError, ClientResponse, ClientSession, ClientTimeout
-from pydantic import ValidationError
-from yarl import URL
-
-from schemas.errors import YmirError
+from client.calls import Calls, Pieces, Refused
+from client.files import SeenBytes, file_pieces, saved, unseen
+from schemas.datasets import Version
+from schemas.errors import NotFound, Unavailable
+from schemas.events import LoggedEvent
 from schemas.pages import Page
 from schemas.parameters import Parameters
 from schemas.problems import Problem
+from schemas.refs import parse_ref
 from schemas.schema import Schema, new_id
 from schemas.tasks import Task, TaskState
 
 S = TypeVar("S", bound=Schema)
 FIRST_LOOK_SECONDS: Final = 0.02
 LONGEST_LOOK_SECONDS: Final = 0.5
-AGAIN_SECONDS: Final = 0.1
-
-
-class Refused(YmirError):
-    """The service answered with a problem, or a task ended as failed or cancelled."""
-
-    slug = "refused"
-    title = "Refused"
-
-    def __init__(self, problem: Problem) -> None:
-        """Tell of a problem in one text: what, where, and the next step."""
-        where = "".join(f"\n  {error.pointer}: {error.detail}" for error in problem.errors)
-        super().__init__(f"{problem.title}: {problem.detail}{where}", step=problem.step)
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{self.detail}\n{self.step}" if self.step else self.detail
+EVENTS_TOGETHER: Final = 1_000
 
 
 class Client:
-    """Calls one service with one key. Use ``async with connected(url, key) as client``."""
+    """Calls one service with one key. Use ``async with connected(url, key) as client``.
 
-    def __init__(self, session: ClientSession, *, patience_seconds: float = 0.0) -> None:
-        """``patience_seconds``: for how long a call is tried again while nobody answers."""
-        self._session = session
-        self._patience_seconds = patience_seconds
+    Every call raises Refused, with the problem, when the service refuses it, and Unavailable when nobody answers.
+    """
 
-    async def get(self, kind: type[S], path: str, **query: str | int) -> S:
-        """Return what is at a path. Raises Refused, and ClientConnectionError when nobody answers."""
-        return await self._call(kind, "GET", path, params=query)
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def get(self, kind: type[S], path: str, **query: str | int | Sequence[str]) -> S:
+        """Return what is at a path."""
+        return kind.model_validate_json(await self._calls.answer("GET", path, query=query))
 
     async def post(self, kind: type[S], path: str, body: Schema | Mapping[str, Any] | None = None) -> S:
-        """Post a body, under a key that makes it happen once however often it is sent. Raises Refused."""
+        """Post a body, under a key that makes it happen once however often it is sent; return the answer."""
         headers = {"Idempotency-Key": f'"{new_id()}"'}
-        return await self._call(kind, "POST", path, json=_plain(body), headers=headers)
+        return kind.model_validate_json(await self._calls.answer("POST", path, json=_plain(body), headers=headers))
 
-    async def put(self, kind: type[S], path: str, body: Schema | Mapping[str, Any] | Path) -> S:
-        """Put a body, or stream a file; return the answer. Raises Refused."""
-        if isinstance(body, Path):
-            return await self._call(kind, "PUT", path, file=body)
-        return await self._call(kind, "PUT", path, json=_plain(body))
+    async def put(self, kind: type[S], path: str, body: Schema | Mapping[str, Any] | Path | Pieces) -> S:
+        """Put a body, or stream a file or pieces of bytes; return the answer."""
+        if isinstance(body, Schema | Mapping):
+            return kind.model_validate_json(await self._calls.answer("PUT", path, json=_plain(body)))
+        pieces = file_pieces(body) if isinstance(body, Path) else body
+        return kind.model_validate_json(await self._calls.answer("PUT", path, pieces=pieces))
 
-    async def items(self, kind: type[S], path: str, **query: str | int) -> AsyncIterator[S]:
-        """Return every item of a list, page by page."""
+    async def patch(self, kind: type[S], path: str, change: Schema | Mapping[str, Any]) -> S:
+        """Change what is at a path; return it as it is then."""
+        return kind.model_validate_json(await self._calls.answer("PATCH", path, json=_plain(change)))
+
+    async def delete(self, path: str) -> None:
+        """Remove or hide what is at a path."""
+        await self._calls.answer("DELETE", path)
+
+    async def items(self, kind: type[S], path: str, **query: str | int | Sequence[str]) -> AsyncIterator[S]:
+        """Yield every item of a list, page by page."""
         cursor: dict[str, str] = {}
         while True:
             page = await self.get(Page[kind], path, **query, **cursor)  # type: ignore[valid-type]  # made at run time
@@ -75,52 +70,64 @@ class Client:
                 return
             cursor = {"cursor": page.next}
 
-    async def read(self, path: str, **query: str | int) -> bytes:
-        """Return the bytes at a path. Raises Refused."""
-        return await self._bytes("GET", path, params=query)
+    async def read(self, path: str, **query: str | int | Sequence[str]) -> bytes:
+        """Return the bytes at a path."""
+        return await self._calls.answer("GET", path, query=query)
 
-    async def submit(self, project: str, parameters: Parameters) -> Task:
-        """Ask for a task; return it as accepted. Raises Refused."""
-        return await self.post(Task, f"/v1/projects/{project}/tasks", parameters)
+    async def save(self, path: str, to: Path, *, seen: SeenBytes = unseen) -> None:
+        """Stream what is at a path into a file, which is there only once it is complete."""
+        async with self._calls.stream(path) as stream:
+            await saved(stream, to, seen=seen)
+
+    async def submit(self, project: str, parameters: Parameters | Mapping[str, Any]) -> Task:
+        """Ask for a task; return it as accepted."""
+        return await self.post(Task, at("projects", project, "tasks"), parameters)
 
     async def ended(self, task: Task, *, watch: Callable[[Task], None] = lambda _: None) -> Task:
-        """Wait until a task has succeeded, and return it; ``watch`` sees it on the way. Raises Refused."""
+        """Wait until a task has succeeded, and return it; ``watch`` sees it on the way."""
         pause = FIRST_LOOK_SECONDS
         while not task.is_final:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_LOOK_SECONDS)
-            task = await self.get(Task, f"/v1/tasks/{task.id}")
+            task = await self.get(Task, at("tasks", task.id))
             watch(task)
         if task.state is not TaskState.SUCCEEDED:
             raise Refused(task.problem or _not_succeeded(task))
         return task
 
-    async def _call(self, kind: type[S], method: str, path: str, **arguments: Any) -> S:  # noqa: ANN401 - aiohttp's
-        return kind.model_validate_json(await self._bytes(method, path, **arguments))
+    async def version(self, project: str, ref: str) -> Version:
+        """Return the version that a ref names: ``name@tag``, ``name@3``, or the newest of ``name``."""
+        dataset, number_or_tag = parse_ref(ref)
+        path = at("projects", project, "datasets", dataset, "versions")
+        if number_or_tag is not None:
+            return await self.get(Version, f"{path}/{quote(number_or_tag, safe='')}")
+        async for newest in self.items(Version, path, limit=1):
+            return newest
+        raise NotFound("version", ref, step="The dataset has none yet.")
 
-    async def _bytes(self, method: str, path: str, *, file: Path | None = None, **arguments: Any) -> bytes:  # noqa: ANN401 - aiohttp's
-        deadline = time.monotonic() + self._patience_seconds
+    async def events(
+        self, after: int | None = None, *, look_seconds: float = LONGEST_LOOK_SECONDS, **query: str | Sequence[str]
+    ) -> AsyncIterator[LoggedEvent]:
+        """Yield the events after a position (from now on without one), and then each as it happens, for ever."""
+        if (position := after) is None:
+            newest = await self.get(Page[LoggedEvent], "/v1/events", last="true")
+            position = newest.items[-1].position if newest.items else 0
         while True:
-            try:
-                with ExitStack() as opened:
-                    if file is not None:  # anew for each try: the one before has read from it
-                        arguments["data"] = opened.enter_context(file.open("rb"))
-                    async with self._session.request(method, path, **arguments) as response:
-                        await _check(response)
-                        return await response.read()
-            except (ClientConnectionError, ClientPayloadError):
-                if time.monotonic() >= deadline:
-                    raise
-                await asyncio.sleep(AGAIN_SECONDS)
+            page = await self.get(Page[LoggedEvent], "/v1/events", after=position, limit=EVENTS_TOGETHER, **query)
+            for logged in page.items:
+                yield logged
+                position = logged.position
+            if page.next is None:
+                await asyncio.sleep(look_seconds)
 
 
 @asynccontextmanager
 async def connected(url: str, key: str, *, patience_seconds: float = 0.0) -> AsyncIterator[Client]:
-    """Open a client of the service at ``url``."""
-    headers = {"Authorization": f"Bearer {key}"}
-    timeout = ClientTimeout(total=None, sock_connect=10, sock_read=300)
-    async with ClientSession(URL(url), headers=headers, timeout=timeout) as session:
-        yield Client(session, patience_seconds=patience_seconds)
+    """Open a client of the service at ``url``; for ``patience_seconds`` a call is tried again while nobody answers."""
+    from client.http import open_calls  # noqa: PLC0415 - what reads a folder without a service needs no HTTP
+
+    async with open_calls(url, key, patience_seconds=patience_seconds) as calls:
+        yield Client(calls)
 
 
 async def ready(client: Client, *, seconds: float) -> None:
@@ -129,10 +136,15 @@ async def ready(client: Client, *, seconds: float) -> None:
         while True:
             try:
                 await client.read("/readyz")
-            except (ClientConnectionError, Refused):
+            except (Unavailable, Refused):
                 await asyncio.sleep(0.05)
             else:
                 return
+
+
+def at(*parts: str | int) -> str:
+    """Return the path of the API that some names lead to: ``at("projects", "cats")``."""
+    return "/v1/" + "/".join(quote(str(part), safe="") for part in parts)
 
 
 def _plain(body: Schema | Mapping[str, Any] | None) -> object:
@@ -142,15 +154,3 @@ def _plain(body: Schema | Mapping[str, Any] | None) -> object:
 def _not_succeeded(task: Task) -> Problem:
     detail = f"The task {task.id} has ended as {task.state}."
     return Problem(type="about:blank", title=f"Task {task.state}", status=HTTPStatus.CONFLICT, detail=detail)
-
-
-async def _check(response: ClientResponse) -> None:
-    if response.status < HTTPStatus.BAD_REQUEST:
-        return
-    body = await response.read()
-    try:
-        problem = Problem.model_validate_json(body)
-    except ValidationError:
-        text = body[:500].decode(errors="replace")
-        problem = Problem(type="about:blank", title=response.reason or "Error", status=response.status, detail=text)
-    raise Refused(problem)

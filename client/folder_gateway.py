@@ -1,5 +1,6 @@
 """The gateway on a data folder: what it works with, and, for commands that only read, itself."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from storage.datasets.library import Library
 from storage.event_log import EventLog
 from storage.local_bus import LocalBus
 from storage.ports import Database
-from storage.process import bound_to
+from storage.process import bound_to, log_to_stderr
 from storage.readiness import VITAL, Readiness
 from storage.sqlite import open_database
 
@@ -69,6 +70,7 @@ async def readable(data: Path) -> AsyncIterator[str]:
     No task runs, nothing is swept, and nothing is written but derived statistics. Raise Invalid if nothing is there.
     """
     data = _checked(data)
+    log_to_stderr(level=logging.WARNING)
     with bound_to(HOST, 0, step="") as bound:
         url = f"http://{HOST}:{bound.getsockname()[1]}"
         async with open_database(data / DOCUMENTS) as database:

@@ -24,6 +24,8 @@ class EventQuery(PageQuery):
     after: Annotated[int, Field(ge=0, lt=2**53)] | None = None
     """The position after which the list begins; ``cursor`` is another word for it."""
     cursor: Annotated[str, Field(pattern=r"^[0-9]{1,15}$")] | None = None
+    last: bool = False
+    """Only the last event, whatever it is: its position is where to go on with what happens from now on."""
     type: tuple[EventType, ...] = ()
     project: tuple[str, ...] = ()
 
@@ -34,6 +36,8 @@ async def list_events(request: web.Request) -> web.Response:
     query = read_query(request, EventQuery)
     services = request.app[SERVICES]
     after = query.after if query.cursor is None else int(query.cursor)
+    if query.last:
+        return reply(await services.event_log.after(max(await services.event_log.last() - 1, 0), limit=1))
     oldest = await services.event_log.oldest()
     # Everything up to the position before the oldest was read by whoever asks for what comes after it.
     if after is not None and oldest is not None and after + 1 < oldest:

@@ -7,15 +7,23 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from client.api import Client, Refused, connected
+from client.api import Client, at, connected
+from client.calls import Refused
 from schemas.blobs import BlobRef
+from schemas.datasets import Version, VersionCounts
+from schemas.errors import Invalid, Unavailable
+from schemas.events import CloudEvent, EventType, LoggedEvent
 from schemas.outcomes import Outcome
 from schemas.pages import Page
 from schemas.problems import Problem, ProblemError
 from schemas.schema import digest_of
-from tests.factories import NOON, a_task
+from storage.datasets.library import Kept
+from tests.factories import NOON, PROJECT, a_kept_version, a_task
 
 SMALL = BlobRef(digest=digest_of(b""), size=0)
+KEPT = Kept(digest=SMALL.digest, manifest=SMALL, counts=VersionCounts())
+VERSION = a_kept_version(KEPT, project=PROJECT, dataset="d")
+EVENT = CloudEvent(id="e", source="s", type=EventType.TASK_QUEUED, subject="t", time=NOON)
 
 
 class Server:
@@ -47,6 +55,31 @@ class Server:
             request.transport.abort()
         return web.json_response(text=BlobRef(digest=digest_of(data), size=len(data)).model_dump_json())
 
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = 8
+        await response.prepare(request)
+        await response.write(b"half")
+        if self.breaks:
+            self.breaks -= 1
+            assert request.transport is not None
+            request.transport.abort()
+        await response.write(b"half")
+        return response
+
+    async def versions(self, request: web.Request) -> web.Response:
+        self.keys.append(request.path_qs)
+        if "ref" in request.match_info:
+            return web.json_response(text=VERSION.model_dump_json())
+        return web.json_response(text=Page[Version](items=(VERSION,)).model_dump_json())
+
+    async def events(self, request: web.Request) -> web.Response:
+        after = 5 if "last" in request.query else int(request.query["after"])
+        last = 6 if "last" in request.query else min(after + 2, 9)
+        found = [LoggedEvent.at(position, EVENT, PROJECT) for position in range(after + 1, last + 1)]
+        page = Page[LoggedEvent](items=tuple(found), next=str(last) if last < 9 else None)
+        return web.json_response(text=page.model_dump_json())
+
     async def refuse(self, request: web.Request) -> web.Response:
         del request
         errors = (ProblemError(detail="is too large", pointer="/size"),)
@@ -66,6 +99,10 @@ async def client(server: Server) -> AsyncIterator[Client]:
     app.router.add_post("/post", server.post)
     app.router.add_put("/put", server.put)
     app.router.add_get("/refuse", server.refuse)
+    app.router.add_get("/file", server.file)
+    app.router.add_get("/v1/projects/p/datasets/d/versions", server.versions)
+    app.router.add_get("/v1/projects/p/datasets/d/versions/{ref}", server.versions)
+    app.router.add_get("/v1/events", server.events)
     async with TestServer(app) as running, connected(str(running.make_url("/")), "key", patience_seconds=5) as client:
         yield client
 
@@ -120,3 +157,66 @@ async def test_a_problem_is_raised_with_what_where_and_the_next_step(client: Cli
 async def test_an_answer_that_is_no_problem_document_is_told_as_it_is(client: Client) -> None:
     with pytest.raises(Refused, match="Not Found"):
         await client.get(BlobRef, "/nowhere")
+
+
+async def test_a_file_is_saved_when_it_is_complete(client: Client, tmp_path: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+
+    await client.save("/file", tmp_path / "file", seen=lambda done, of: seen.append((done, of)))
+
+    assert (tmp_path / "file").read_bytes() == b"halfhalf"
+    assert seen[-1] == (8, 8)
+
+
+async def test_of_a_file_that_broke_off_nothing_stays(client: Client, server: Server, tmp_path: Path) -> None:
+    server.breaks = 1
+    (tmp_path / "file").write_bytes(b"what was there")
+
+    with pytest.raises(Unavailable):
+        await client.save("/file", tmp_path / "file")
+
+    assert contents(tmp_path) == [b"what was there"]
+
+
+def contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.iterdir()]
+
+
+async def test_a_file_that_cannot_be_written_is_told_with_its_folder(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="no folder"):
+        await client.save("/file", tmp_path / "nowhere" / "file")
+
+
+async def test_a_ref_names_a_version_by_number_or_tag_or_else_the_newest(client: Client, server: Server) -> None:
+    for ref in ("d", "d@3", "d@old"):
+        assert await client.version("p", ref) == VERSION
+
+    paths = "/v1/projects/p/datasets/d/versions"
+    assert server.keys == [f"{paths}?limit=1", f"{paths}/3", f"{paths}/old"]
+
+
+async def test_events_are_followed_from_the_last_one_on(client: Client) -> None:
+    followed = client.events(look_seconds=0.01)
+
+    positions = [(await anext(followed)).position for _ in range(3)]
+
+    assert positions == [7, 8, 9]
+
+
+async def test_where_nobody_answers_the_address_is_told() -> None:
+    async with connected("http://127.0.0.1:1", "key") as client:
+        with pytest.raises(Unavailable, match=r"http://127\.0\.0\.1:1 does not answer") as told:
+            await client.read("/readyz")
+
+    assert told.value.step
+
+
+@pytest.mark.parametrize(("url", "key"), [("no address", "key"), ("http://[", "key"), ("http://there", "kéy")])
+async def test_what_is_no_address_or_no_key_is_told_at_once(url: str, key: str) -> None:
+    with pytest.raises(Invalid):
+        async with connected(url, key) as client:
+            await client.read("/")
+
+
+def test_names_are_quoted_in_paths() -> None:
+    assert at("projects", "a/b c", 3) == "/v1/projects/a%2Fb%20c/3"

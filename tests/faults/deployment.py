@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from aiohttp import ClientConnectionError, ClientSession
+from aiohttp import ClientSession
 
-from client.api import Refused, connected
+from client.api import connected
+from client.calls import Refused
+from schemas.errors import Unavailable
 from storage.production import Stores, open_stores
 from storage.settings import StoreSettings
 from tests.faults.cable import Cable, plugged_in
@@ -92,7 +94,7 @@ class Deployment:
         try:
             async with self.client() as client:
                 await client.read("/v1/projects")
-        except (ClientConnectionError, Refused):
+        except (Unavailable, Refused):
             return False
         return True
 

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from pydantic import JsonValue
 
-from client.api import Refused
+from client.calls import Refused
 from client.demo.annotator import KnownBoxes, answer, known_boxes
 from client.demo.digits import CLASSES, build
 from schemas.algebra_parameters import (

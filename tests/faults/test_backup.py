@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 from pymongo import MongoClient
 
-from client.api import Refused, ready
+from client.api import ready
+from client.calls import Refused
 from schemas.algebra_parameters import SampleParameters
 from schemas.datasets import Dataset, Version
 from schemas.events import LoggedEvent

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from client.api import Refused
+from client.calls import Refused
 from client.demo.digits import CLASSES
 from schemas.exchange_parameters import LabelParameters
 from schemas.outcomes import Outcome

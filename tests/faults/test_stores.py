@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from client.api import Refused
+from client.calls import Refused
 from schemas.algebra_parameters import FilterParameters
 from schemas.datasets import Version
 from schemas.exchange_parameters import ExportParameters

@@ -116,11 +116,17 @@ async def test_events_are_read_in_order_from_a_position(api: Api, world: World) 
     after = await api.get("/v1/events?after=3")
     started = await api.get("/v1/events?type=ymir.task.started&type=ymir.model.created")
     ours = await api.get(f"/v1/events?project={PROJECT}")
+    last = await api.get("/v1/events?last=true")
 
     assert [item["position"] for item in page["items"] + rest["items"]] == [1, 2, 3, 4]
     assert ([item["position"] for item in after["items"]], rest["next"]) == ([4], None)
     assert [item["position"] for item in started["items"]] == [2, 3]
     assert [item["position"] for item in ours["items"]] == [1, 2, 3]
+    assert ([item["position"] for item in last["items"]], last["next"]) == ([4], None)
+
+
+async def test_an_empty_log_has_no_last_event(api: Api) -> None:
+    assert (await api.get("/v1/events?last=true"))["items"] == []
 
 
 async def test_a_position_that_is_no_longer_kept_is_gone(api: Api, world: World) -> None:
