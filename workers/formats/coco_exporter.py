@@ -7,6 +7,7 @@ from schemas.splits import Split
 from workers.formats.class_numbers import ClassNumbers
 from workers.formats.coco_writer import CocoWriter, coco_losses
 from workers.formats.exporter import ExportedImage, Member, Order
+from workers.formats.losses import tell_of_image
 from workers.formats.split_lists import SPLIT_NAMES
 
 COCO_FILE: Final = "coco-annotations.json"
@@ -25,7 +26,7 @@ class CocoExporter:
     def add(self, image: ExportedImage) -> Iterator[Member]:
         """Take an image; one that is not annotated is not listed."""
         if image.annotations is None:
-            self._not_listed(image)
+            tell_of_image(image, self._order.losses, attributes=False, splits=False)
         else:
             for annotation in image.annotations:
                 for kind, detail in coco_losses(annotation):
@@ -39,15 +40,6 @@ class CocoExporter:
             self._writer(Split.NONE)
         for split, writer in sorted(self._writers.items()):
             yield Member(f"annotations/{_document(split)}", writer.pieces())
-
-    def _not_listed(self, image: ExportedImage) -> None:
-        losses = self._order.losses
-        if image.attributes:
-            detail = "The image is not annotated, and so not listed with its attributes."
-            losses.add(image.subject(), detail, kind="attributes of images that are not annotated")
-        if image.split in SPLIT_NAMES:
-            detail = f"The image is not annotated, and so not listed for {image.split}."
-            losses.add(image.subject(), detail, kind="splits of images that are not annotated")
 
     def _writer(self, split: Split) -> CocoWriter:
         if split not in self._writers:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import orjson
 from pydantic import JsonValue
@@ -15,9 +15,6 @@ from workers.findings import Findings
 from workers.formats.frames import stored_size, to_stored
 from workers.formats.listing import stem_of
 from workers.formats.spool import Spool
-
-NO_IDS: Final = "annotation ids"
-"""The kind of loss that a format without a place for our ids has for each annotation."""
 
 
 class Member(NamedTuple):

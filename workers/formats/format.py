@@ -42,6 +42,8 @@ class Labels(NamedTuple):
     """Whether coordinates are those of the picture as displayed, whatever size is stated."""
     annotated: bool = True
     """False: nothing is said for the layer that is imported, so that it is not annotated there."""
+    findings: tuple[Finding, ...] = ()
+    """What is worth saying of it otherwise."""
     layers: Mapping[LayerName, tuple[AnnotationRow, ...]] = {}
     """What is said for other layers, such as predictions; an empty one has found nothing."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from workers.formats.exporter import ExportedImage, Member, Order
-from workers.formats.split_lists import SPLIT_NAMES
+from workers.formats.losses import tell_of_image
 
 
 class PlainExporter:
@@ -20,10 +20,7 @@ class PlainExporter:
         if image.annotations is not None:
             detail = f"Its {len(image.annotations)} annotations are left out."
             self._losses.add(image.subject(), detail, kind="annotations of images")
-        if image.attributes:
-            self._losses.add(image.subject(), "Its attributes are left out.", kind="attributes of images")
-        if image.split in SPLIT_NAMES:
-            self._losses.add(image.subject(), f"It is for {image.split}.", kind="splits of images")
+        tell_of_image(image, self._losses, attributes=False, splits=False)
         yield from ()
 
     def finish(self) -> Iterator[Member]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from workers.formats.exporter import ExportedImage, Member, Order
+from workers.formats.losses import tell_of_image
 from workers.formats.split_lists import SplitLists
 from workers.formats.voc_writer import voc_losses, voc_xml
 
@@ -21,9 +22,7 @@ class VocExporter:
         """Yield the XML file of an image, none if it is not annotated."""
         self._splits.add(image.split, image.stem)
         if image.annotations is None:
-            if image.attributes:
-                detail = "The image is not annotated, so that it has no file for its attributes."
-                self._losses.add(image.subject(), detail, kind="attributes of images that are not annotated")
+            tell_of_image(image, self._losses, attributes=False, splits=True)
             return
         for annotation in image.annotations:
             for kind, detail in voc_losses(annotation):

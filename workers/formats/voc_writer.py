@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from storage.datasets.rows import AnnotationRow
 from workers.formats.exporter import ExportedImage, attributes_of
+from workers.formats.losses import Field, lost_fields
 from workers.formats.voc_labels import ABSENT, FLAGS
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -17,6 +18,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _UNSAYABLE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _IN_PLACE: Final = frozenset({"cm", *FLAGS})
+_KEPT: Final = frozenset[Field]({"rotation", "confidence", "quality", "attributes", "annotation ids"})
 _MODEL: Final = "image_quality"
 
 
@@ -50,17 +52,9 @@ def voc_losses(row: AnnotationRow) -> Iterator[tuple[str, str]]:
     if row.box is None:
         yield "annotations without a box", "It has no box, and is left out."
         return
-    for lost, kind, detail in (
-        (row.polygons, "polygons", f"It has {len(row.polygons)} polygons; its box is kept."),
-        (row.mask, "mask", "It has a mask; its box is kept."),
-        (row.keypoints, "keypoints", f"It has {len(row.keypoints) // 3} key points; its box is kept."),
-        (row.crowd, "crowd", "It is a crowd."),
-        (row.area is not None, "area", f"Its area is {row.area}."),
-        (row.author, "author", f"Its author is {row.author}."),
-        (row.box[2] < 1 or row.box[3] < 1, "boxes thinner than a pixel", f"Its box is {row.box[2]} x {row.box[3]}."),
-    ):
-        if lost:
-            yield kind, detail
+    yield from lost_fields(row, keeps=_KEPT)
+    if row.box[2] < 1 or row.box[3] < 1:
+        yield "boxes thinner than a pixel", f"Its box of {row.box[2]} x {row.box[3]} becomes one pixel wide or high."
     for key, value in attributes_of(row).items() if row.attributes else ():
         if not _stays(key, value):
             yield "types of attributes", f"Its attribute {key} is {_json(value)}, which comes back as another text."

@@ -86,6 +86,7 @@ class Assets:
         where = record.labels_file or record.image
         for dropped in labels.dropped:
             self._findings.add(where, f"{dropped} cannot be kept.", kind="not kept")
+        self._findings.add_all(labels.findings)
         turns = image is not None and not labels.displayed and not is_displayed(labels.size, image)
 
         def kept(annotations: Rows) -> Rows:

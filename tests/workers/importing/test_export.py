@@ -151,7 +151,7 @@ async def test_each_loss_is_told_with_its_image_and_annotation(place: Place) -> 
     report = await place.report(await exported(place, version, "voc"))
 
     assert [(finding.subject, finding.kind, finding.detail) for finding in report.findings] == [
-        (f"a.jpg {'01' * 16}", "author", "Its author is someone.")
+        (f"a.jpg {'01' * 16}", "author", "Its author is lost: someone")
     ]
 
 
