@@ -1,26 +1,24 @@
 """Acceptance: what is checked of a task before it is kept, and what its refs name at that moment."""
 
 import asyncio
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from gateway.class_names import FIELDS, with_main_names
+from gateway.class_names import NAMES_CLASSES, names_in, with_main_names
 from gateway.named import fault_of, named_faults
 from gateway.problems import gathered
 from gateway.services import Services
 from gateway.targets import target_faults
-from schemas.algebra_parameters import FilterParameters, FuseParameters
+from schemas.algebra_parameters import FilterParameters, RelabelParameters
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.exchange_parameters import ExportParameters, LabelParameters
 from schemas.model_parameters import EvaluateParameters
 from schemas.parameters import Parameters
-from schemas.projects import ClassList, Project
+from schemas.projects import Project
 from schemas.refs import Ref
-from schemas.schema import Schema
 from schemas.task_types import OFFERED, TaskParameters
 from schemas.tasks import Input
+from storage.datasets.matching import Wanted
 from storage.datasets.refs import resolve
-
-NAMES_CLASSES: Final[tuple[type[Schema], ...]] = (*(kind for kind, _ in FIELDS), FuseParameters)
 
 
 class Checked(NamedTuple):
@@ -44,8 +42,7 @@ async def check(parameters: TaskParameters, project: Project, services: Services
     )
     faults = [fault for _, wrong in resolved for fault in wrong]
     if isinstance(parameters, NAMES_CLASSES):
-        names = (await services.database.documents(ClassList).get(project.id)).main_names()
-        parameters, class_faults = with_main_names(parameters, names)
+        parameters, class_faults = with_main_names(parameters, await names_in(project.id, services.database))
         faults += class_faults
     faults += [*named, *target]
     gathered(faults, "The task names things that do not exist or cannot be used.", step="Correct what is named.")
@@ -73,7 +70,9 @@ def _layer_faults(parameters: Parameters, pointer: str, layers: set[str]) -> lis
         wanted = {"/keep": parameters.keep}
     if isinstance(parameters, ExportParameters):
         wanted = {"/layer": parameters.layer}
-    if isinstance(parameters, FilterParameters):
+    if isinstance(parameters, RelabelParameters):
+        wanted = {"/layer": parameters.layer}
+    if isinstance(parameters, FilterParameters) and Wanted.of(parameters).looks_at_annotations:
         wanted = {f"/layers/{position}": layer for position, layer in enumerate(parameters.layers)}
     known = f"It has: {', '.join(sorted(layers))}." if layers else "It has none."
     return [

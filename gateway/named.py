@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.services import Services
 from gateway.sources import path_faults
-from schemas.algebra_parameters import FilterParameters, Marked
+from schemas.algebra_parameters import Conditions, FilterParameters, FuseParameters
 from schemas.errors import Fault, YmirError
 from schemas.evaluations import Evaluation
 from schemas.exchange_parameters import (
@@ -44,8 +44,10 @@ async def named_faults(parameters: Parameters, project: Project, services: Servi
         faults += await _model_faults(parameters.model, "/model", project.id, services)
     if isinstance(parameters, TrainParameters) and parameters.pretrained is not None:
         faults += await _model_faults(parameters.pretrained, "/pretrained", project.id, services)
-    if isinstance(parameters, FilterParameters) and parameters.marked is not None:
-        faults += await _evaluation_faults(parameters.marked, project.id, services)
+    if isinstance(parameters, FilterParameters):
+        faults += await _evaluation_faults(parameters, "", project.id, services)
+    if isinstance(parameters, FuseParameters) and parameters.conditions is not None:
+        faults += await _evaluation_faults(parameters.conditions, "/conditions", project.id, services)
     return faults
 
 
@@ -87,8 +89,10 @@ async def _model_faults(wanted: ModelStage, pointer: str, project: Id, services:
     return []
 
 
-async def _evaluation_faults(wanted: Marked, project: Id, services: Services) -> list[Fault]:
-    found = await services.database.documents(Evaluation).get_many([wanted.evaluation])
+async def _evaluation_faults(conditions: Conditions, pointer: str, project: Id, services: Services) -> list[Fault]:
+    if conditions.marked is None:
+        return []
+    found = await services.database.documents(Evaluation).get_many([conditions.marked.evaluation])
     if found and found[0].project == project:
         return []
-    return [Fault("There is no such evaluation in this project.", "/marked/evaluation")]
+    return [Fault("There is no such evaluation in this project.", f"{pointer}/marked/evaluation")]

@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, PositiveInt, model_validator
+from pydantic import Field, FiniteFloat, JsonValue, PositiveInt, model_validator
 from typing_extensions import override
 
 from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
+from schemas.near_duplicates import DISTANCE, Distance, GuardsSplits, NearDuplicates
 from schemas.parameters import Fraction, MakesVersion, Seed, SingleSource, plain_refs, source_refs
 from schemas.refs import Ref, Source
 from schemas.schema import Id, Schema
@@ -21,10 +22,11 @@ class Strategy(StrEnum):
     GUEST = "guest"
 
 
-class MergeParameters(MakesVersion):
+class MergeParameters(MakesVersion, GuardsSplits):
     """Join sources, or (with ``ours``, ``theirs`` and perhaps ``base``) two lines of work."""
 
     type: Literal["merge"] = "merge"
+    near_duplicates: NearDuplicates = NearDuplicates.IGNORE
     sources: Annotated[tuple[Source, ...], Field(max_length=1_000)] = ()
     exclude: Annotated[tuple[Ref, ...], Field(max_length=1_000)] = ()
     strategy: Strategy = Strategy.STOP
@@ -70,12 +72,14 @@ class Conditions(Schema):
     area: tuple[float | None, float | None] = (None, None)
     """The least and the greatest area of an annotation, in square pixels."""
     confidence: tuple[Fraction | None, Fraction | None] = (None, None)
+    quality: tuple[FiniteFloat | None, FiniteFloat | None] = (None, None)
     splits: tuple[Split, ...] = ()
     marked: Marked | None = None
 
     @model_validator(mode="after")
     def _something_can_meet_them(self) -> Self:
-        for name, (least, greatest) in (("area", self.area), ("confidence", self.confidence)):
+        for name in ("area", "confidence", "quality"):
+            least, greatest = getattr(self, name)
             if least is not None and greatest is not None and least > greatest:
                 message = f"{name} is the least and then the greatest: {least} is more than {greatest}"
                 raise ValueError(message)
@@ -92,14 +96,22 @@ class FilterParameters(SingleSource, Conditions):
     type: Literal["filter"] = "filter"
 
 
-class Portion(Schema):
+class Draws(Schema):
+    """What every drawing of assets has in common."""
+
+    seed: Seed = 0
+    stratify: bool = False
+    """Take the same share of every class (by the rarest class on each asset)."""
+    keep_together: Literal["near_duplicates"] | None = None
+    """``near_duplicates``: images that differ by at most ``distance``, also by way of others, are never parted."""
+    distance: Distance = DISTANCE
+
+
+class Portion(Draws):
     """How much is taken: a count, or a rate."""
 
     count: PositiveInt | None = None
     rate: Annotated[float, Field(gt=0, le=1)] | None = None
-    seed: Seed = 0
-    stratify: bool = False
-    """Take the same share of every class (by the rarest class on each asset)."""
 
     @model_validator(mode="after")
     def _is_count_or_rate(self) -> Self:
@@ -130,15 +142,13 @@ class FuseParameters(MakesVersion):
         return (*source_refs("/sources", self.sources), *plain_refs("/exclude", self.exclude))
 
 
-class SplitParameters(SingleSource):
+class SplitParameters(SingleSource, Draws, GuardsSplits):
     """Deal the assets out to training, validation and test."""
 
     type: Literal["split"] = "split"
     training: Fraction = 0.0
     validation: Fraction = 0.0
     test: Fraction = 0.0
-    seed: Seed = 0
-    stratify: bool = False
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
@@ -160,8 +170,30 @@ class ExcludeParameters(SingleSource):
 
 
 class RelabelParameters(SingleSource):
-    """Give annotations of a layer other classes; an empty name drops them."""
+    """Give annotations of a layer other classes, all at once; an empty name drops them."""
 
     type: Literal["relabel"] = "relabel"
     layer: LayerName = GROUND_TRUTH
     classes: Annotated[dict[ClassName, ClassName | Literal[""]], Field(min_length=1)]
+    unknown_classes: Literal["stop", "add"] = "stop"
+    """What is done with a new name that the project does not know."""
+
+
+class ReplayParameters(MakesVersion):
+    """Do to what is new in a version's source what was done to make the version, and merge that into it."""
+
+    type: Literal["replay"] = "replay"
+    version: Ref
+    """What was made, and gets what is new."""
+    onto: Ref
+    """The source as it is now."""
+    source: Ref | None = None
+    """The source as it was; when not given, the nearest version that ``version`` was made of and that is of the
+    dataset of ``onto`` or among what ``onto`` was made of."""
+    strategy: Strategy = Strategy.HOST
+    """What is done with an asset that ``version`` got in another way; it is the host."""
+
+    @override
+    def refs(self) -> tuple[tuple[str, Ref], ...]:
+        source = () if self.source is None else (("/source", self.source),)
+        return (("/version", self.version), ("/onto", self.onto), *source)

@@ -1,14 +1,17 @@
 """Datasets: named lines of immutable versions, and the tags that name them."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, StringConstraints
 
 from schemas.annotations import LayerName
 from schemas.blobs import BlobRef
 from schemas.projects import Description
-from schemas.schema import Digest, Document, Id, Instant, Name, Schema, derived_id
+from schemas.schema import Digest, Document, Id, Instant, Schema, derived_id
 from schemas.splits import Split
+
+Keyword = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]{1,100}$")]
+Keywords = Annotated[tuple[Keyword, ...], Field(max_length=100)]
 
 
 class LayerCounts(Schema):
@@ -89,7 +92,7 @@ class VersionChange(Schema):
     """What can change in a version; what is left out stays. ``removed`` hides it, or shows it again."""
 
     message: Description | None = None
-    keywords: tuple[Name, ...] | None = None
+    keywords: Keywords | None = None
     removed: bool | None = None
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
 from typing_extensions import override
 
 from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
+from schemas.near_duplicates import GuardsSplits
 from schemas.parameters import Fraction, Parameters, Seed, SingleSource, Slot, plain_refs, source_refs
 from schemas.refs import Ref, Source
 from schemas.schema import Id, Name, Schema
@@ -40,7 +41,7 @@ class Overlap(StrEnum):
     VALIDATION = "validation"
 
 
-class TrainParameters(UsesExecutor):
+class TrainParameters(UsesExecutor, GuardsSplits):
     """Train a model."""
 
     type: Literal["train"] = "train"

@@ -24,6 +24,7 @@ class VersionDraft(Schema):
     manifest: BlobRef
     parents: tuple[Id, ...] = ()
     message: str = ""
+    keywords: tuple[str, ...] = ()
     counts: VersionCounts = VersionCounts()
 
 

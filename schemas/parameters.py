@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 from typing_extensions import override
 
+from schemas.datasets import Keywords
 from schemas.refs import Ref, Source
 from schemas.schema import Name, Schema
 
@@ -57,6 +58,8 @@ class MakesVersion(Parameters):
     tag: TagName | None = None
     """A name for the new version; digits only are refused, since ``name@3`` is a number."""
     message: Annotated[str, Field(max_length=2_000)] = ""
+    keywords: Keywords = ()
+    """What the new version is found by later; they can be changed."""
 
 
 class SingleSource(MakesVersion):

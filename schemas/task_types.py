@@ -10,6 +10,7 @@ from schemas.algebra_parameters import (
     FuseParameters,
     MergeParameters,
     RelabelParameters,
+    ReplayParameters,
     SampleParameters,
     SplitParameters,
 )
@@ -32,6 +33,7 @@ TaskParameters = Annotated[
     | SplitParameters
     | ExcludeParameters
     | RelabelParameters
+    | ReplayParameters
     | CopyParameters
     | TrainParameters
     | MineParameters
@@ -53,6 +55,8 @@ OFFERED: Final = frozenset(
         "split",
         "exclude",
         "fuse",
+        "relabel",
+        "replay",
         "train",
         "mine",
         "infer",

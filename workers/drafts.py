@@ -1,5 +1,6 @@
 """What handlers that make versions have in common: the contents they are given, and the outcome with a new one."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,10 +9,12 @@ from pydantic import JsonValue
 from schemas.blobs import BlobRef
 from schemas.outcomes import Outcome, TaskResult, VersionDraft
 from schemas.parameters import MakesVersion
+from schemas.reports import Finding, Report
 from schemas.schema import Id
 from schemas.tasks import Task
 from storage.datasets.content import Content
 from storage.datasets.library import Kept, Library
+from storage.ports import Blobs
 
 
 class Given(NamedTuple):
@@ -41,8 +44,18 @@ def version_draft(asked: MakesVersion, kept: Kept, *, parents: Sequence[Id]) -> 
         manifest=kept.manifest,
         parents=tuple(dict.fromkeys(parents)),
         message=asked.message,
+        keywords=tuple(dict.fromkeys(asked.keywords)),
         counts=kept.counts,
     )
+
+
+async def reported(summary: Mapping[str, JsonValue], findings: Sequence[Finding], *, blobs: Blobs) -> BlobRef | None:
+    """Keep a report of what there is to say beside a task's result; none if there are no findings."""
+    if not findings:
+        return None
+    report = Report(summary=dict(summary), findings=tuple(findings))
+    data = await asyncio.to_thread(report.model_dump_json)
+    return await blobs.put(data.encode(), media_type="application/json")
 
 
 async def version_of(

@@ -144,6 +144,7 @@ async def _keep_version(task: Task, draft: VersionDraft, database: Database, *, 
             task=task.id,
             made_by=task.parameters.type,
             message=draft.message,
+            keywords=draft.keywords,
             counts=draft.counts,
             created_at=at,
         )

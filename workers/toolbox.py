@@ -10,23 +10,21 @@ from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.executors.runtime import ExecutorRuntime
 from workers.handlers.evaluate import evaluate
-from workers.handlers.exclude import exclude
 from workers.handlers.export import export
-from workers.handlers.filter import keep_matching
-from workers.handlers.fuse import fuse
 from workers.handlers.import_model import import_model
 from workers.handlers.infer import infer
 from workers.handlers.ingest import import_files
 from workers.handlers.label import label
 from workers.handlers.merge import merge
 from workers.handlers.mine import mine
-from workers.handlers.sample import sample
-from workers.handlers.split import split
+from workers.handlers.replay import replay
 from workers.handlers.train import train
+from workers.handlers.transform import transform
 from workers.image_pool import ImagePool
 from workers.importing.settings import ImportSettings
 from workers.labeling.jobs import is_over
 from workers.runner import Handler
+from workers.steps.table import STEPS
 from workers.sweep import IsOver
 
 
@@ -52,12 +50,9 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
             import_files, library=library, blobs=blobs, database=database, pool=tools.pool, settings=tools.importing
         ),
         "import_model": partial(import_model, blobs=blobs, database=database, settings=tools.importing),
-        "merge": partial(merge, library=library, blobs=blobs),
-        "filter": partial(keep_matching, library=library, blobs=blobs, database=database),
-        "sample": partial(sample, library=library),
-        "split": partial(split, library=library),
-        "exclude": partial(exclude, library=library),
-        "fuse": partial(fuse, library=library, blobs=blobs, database=database),
+        **{kind: partial(transform, library=library, blobs=blobs, database=database) for kind in STEPS},
+        "merge": partial(merge, library=library, blobs=blobs, database=database),
+        "replay": partial(replay, library=library, blobs=blobs, database=database),
         "train": partial(train, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
         "mine": partial(mine, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
         "infer": partial(infer, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),

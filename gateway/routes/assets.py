@@ -1,12 +1,14 @@
 """Assets: the images of a version, with their annotations."""
 
 import json
+import re
 from typing import Annotated, Final, Self
 
 from aiohttp import web
 from pydantic import Field, JsonValue, model_validator
 
 from gateway.asset_rows import Layers, row_of
+from gateway.class_names import main_names_of, names_in
 from gateway.finding import version_of
 from gateway.links import image_link, thumbnail_link
 from gateway.marks import MARKS, Mark
@@ -23,10 +25,12 @@ from schemas.pages import Page
 from schemas.schema import Id, Schema
 from schemas.splits import Split
 from storage.datasets.listing import AssetQuery
+from storage.datasets.matching import AnyValue, Attributes
 from storage.datasets.rows import AssetRow, to_annotation
 
 routes: Final = Routes("assets")
 
+SEPARATOR: Final = re.compile("[:=]")
 ASSET: Final = f"{VERSION}/assets/{{asset}}"
 
 
@@ -34,14 +38,15 @@ class AssetsQuery(PageQuery):
     """Which assets of a version are listed: those that meet every condition."""
 
     classes: Annotated[tuple[ClassName, ...], Field(alias="class", max_length=1_000)] = ()
-    """Any of these classes is on the asset."""
+    """Any of these classes, or of their aliases, is on the asset."""
     split: tuple[Split, ...] = ()
     layer: Layers = ()
     """The layers that are looked at and shown; all when not given."""
     attribute: Annotated[tuple[str, ...], Field(max_length=100)] = ()
-    """``name=value``: an annotation or the image has this attribute."""
+    """``name`` or ``name:value`` (or ``name=value``), any of them: an annotation, of one of the classes if some are
+    named, or the image has this attribute."""
     name: Annotated[str, Field(max_length=1_000)] = ""
-    """How the file name begins."""
+    """What the file name has in it, in whatever case."""
     evaluation: Id | None = None
     """An evaluation in which an annotation of the image has a mark."""
     mark: Annotated[tuple[Mark, ...], Field(max_length=4)] = ()
@@ -70,12 +75,13 @@ async def list_assets(request: web.Request) -> web.Response:
     marked = None
     if query.evaluation is not None:
         marked = await request.app[MARKS].assets(query.evaluation, query.mark, project=version.project)
+    names = await names_in(version.project, request.app[SERVICES].database) if query.classes else {}
     wanted = AssetQuery(
         layers=query.layer,
-        classes=query.classes,
+        classes=main_names_of(query.classes, names),
         splits=query.split,
-        name_prefix=query.name,
-        attributes=dict(_attribute(text) for text in query.attribute),
+        name=query.name,
+        attributes=tuple(alternative for text in query.attribute for alternative in _alternatives(text)),
         assets=marked,
     )
     library = request.app[SERVICES].library
@@ -110,13 +116,19 @@ def _view(request: web.Request, version: Version, row: AssetRow) -> AssetView:
     )
 
 
-def _attribute(text: str) -> tuple[str, JsonValue]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        fault = Fault(f"{text[:100]!r} is not name=value.", "?attribute")
-        raise Invalid("The attribute cannot be read.", step="Write attribute=name=value.", faults=[fault])
+def _alternatives(text: str) -> Attributes:
+    """Return what an attribute in an address can mean: a value of digits may be a number or a text."""
+    found = SEPARATOR.search(text)
+    name, value = (text, None) if found is None else (text[: found.start()], text[found.end() :])
+    if not name:
+        fault = Fault(f"{text[:100]!r} names no attribute.", "?attribute")
+        raise Invalid(
+            "The attribute cannot be read.", step="Write attribute=name or attribute=name:value.", faults=[fault]
+        )
+    if value is None:
+        return ({name: AnyValue.ANY},)
     try:
         given: JsonValue = json.loads(value)
     except (ValueError, RecursionError):
-        return name, value
-    return name, given
+        return ({name: value},)
+    return ({name: given}, {name: value})

@@ -65,6 +65,16 @@ def positions(haystack: AssetIds, needles: AssetIds) -> NDArray[np.int64]:
     return result
 
 
+def among(assets: AssetIds, wanted: AssetIds) -> NDArray[np.bool_]:
+    """Return which of some assets are among others."""
+    if len(wanted.prefixes) < len(assets.prefixes):
+        rows = np.zeros(len(assets.prefixes), np.bool_)
+        found = positions(assets, wanted)
+        rows[found[found >= 0]] = True
+        return rows
+    return positions(wanted, assets) >= 0
+
+
 def equal_neighbours(ids: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return, for each id but the first, whether it equals the one before it."""
     return _same(ids[1:], ids[:-1])

@@ -73,16 +73,16 @@ async def _rewritten(masks: Masks, library: Segments, *, annotated: bool) -> Rew
     ]
     if len(hardly) <= HARDLY_USED_AT_MOST:
         return None
-    parts = [await _used_rows(readers[segment], masks[segment], annotated=annotated) for segment in hardly]
+    parts = [await used_rows(readers[segment], masks[segment], annotated=annotated) for segment in hardly]
     new: dict[Digest, AssetIds] = {}
     for start in range(0, sum(images.num_rows for images, _ in parts), SEGMENT_IMAGES):
-        built, ids = await asyncio.to_thread(_full_segment, parts, start)
+        built, ids = await asyncio.to_thread(full_segment, parts, start)
         new[await library.keep_segment(built)] = ids
     return Rewritten({segment: await readers[segment].assets() for segment in hardly}, new)
 
 
-async def _used_rows(reader: SegmentReader, mask: Mask, *, annotated: bool) -> tuple[pa.Table, pa.Table]:
-    """Return the selected images of a segment and, for a layer, their annotations."""
+async def used_rows(reader: SegmentReader, mask: Mask, *, annotated: bool) -> tuple[pa.Table, pa.Table]:
+    """Return the selected images of a segment and, if they are to be ``annotated``, their annotations."""
     rows = np.flatnonzero(mask)
     names = [*ASSET_COLUMNS.names, *(DESCRIPTION_COLUMNS.names if reader.document.described and not annotated else ())]
     images = (await reader.images(names)).take(rows)
@@ -93,8 +93,8 @@ async def _used_rows(reader: SegmentReader, mask: Mask, *, annotated: bool) -> t
     return images.set_column(1, "annotations", none), ANNOTATION_COLUMNS.empty_table()
 
 
-def _full_segment(parts: Sequence[tuple[pa.Table, pa.Table]], start: int) -> tuple[BuiltSegment, AssetIds]:
-    """Return the segment of the next images in order of their ids."""
+def full_segment(parts: Sequence[tuple[pa.Table, pa.Table]], start: int) -> tuple[BuiltSegment, AssetIds]:
+    """Return the segment of the images from one place on, in order of their ids, and these."""
     images = pa.concat_tables([images for images, _ in parts]).unify_dictionaries().combine_chunks()
     annotations = pa.concat_tables([annotations for _, annotations in parts]).unify_dictionaries()
     ids = fixed_matrix(images.column("asset").chunk(0))

@@ -2,27 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import JsonValue
 
-from schemas.algebra_parameters import Conditions
 from schemas.annotations import LayerName
 from schemas.errors import Invalid, NotFound
 from schemas.schema import AssetId, Digest
 from schemas.splits import Split
 from storage.datasets.asset_ids import AssetIds, asset_ids_of, positions
-from storage.datasets.content import Content
+from storage.datasets.content import Content, LayerContent
 from storage.datasets.decoding import image_rows
 from storage.datasets.filter import matching
 from storage.datasets.lookup import annotations_of
+from storage.datasets.matching import Attributes, Wanted
 from storage.datasets.reading import Segments
 from storage.datasets.rows import AnnotationRow, AssetRow
-from storage.datasets.selections import Mask, Masks, frozen
+from storage.datasets.selections import Mask, Masks, difference, frozen
 
 BATCH: Final = 2_048
 SPLITS: Final = tuple(Split)
@@ -36,8 +35,10 @@ class AssetQuery(NamedTuple):
     classes: tuple[str, ...] = ()
     """Any of them must be on the asset, in one of the layers."""
     splits: tuple[Split, ...] = ()
-    name_prefix: str = ""
-    attributes: Mapping[str, JsonValue] = {}
+    name: str = ""
+    """What the file name has in it, in whatever case."""
+    attributes: Attributes = ()
+    """Any of these alternatives, on an annotation that also is of the classes, or on the image itself."""
     assets: AssetIds | None = None
     """Only assets among these, such as those with a mark in an evaluation."""
 
@@ -72,9 +73,10 @@ async def asset_page(
     segments = sorted(content.image_masks(*query.splits))
     position, after = _parsed(cursor, len(segments))
     shown = query.layers or tuple(content.layers)
+    elsewhere = _elsewhere(content)
     found: list[AssetRow] = []
     for place in range(position, len(segments)):
-        rows = await _matching_rows(content, segments[place], query, library=library)
+        rows = await _matching_rows(content, segments[place], query, elsewhere, library=library)
         rows = rows[rows > after] if place == position else rows
         wanted = rows[: limit - len(found)]
         found += await _decoded(content, segments[place], wanted, layers=shown, library=library)
@@ -108,41 +110,58 @@ def _parsed(cursor: str | None, segments: int) -> tuple[int, int]:
     return int(position), int(row)
 
 
+def _elsewhere(content: Content) -> dict[LayerName, Masks]:
+    """Return the rows of each layer whose image is in another segment."""
+    images = content.image_masks()
+    apart = {name: difference(layer.masks, images) for name, layer in content.layers.items()}
+    return {name: {segment: mask for segment, mask in masks.items() if mask.any()} for name, masks in apart.items()}
+
+
 async def _matching_rows(
-    content: Content, segment: Digest, query: AssetQuery, *, library: Segments
+    content: Content, segment: Digest, query: AssetQuery, elsewhere: Mapping[LayerName, Masks], *, library: Segments
 ) -> NDArray[np.int64]:
     """Return the image rows of one segment that a query means."""
-    images = {
-        split: {segment: masks[segment]}
-        for split, masks in content.images.items()
-        if segment in masks and (not query.splits or split in query.splits)
-    }
-    here = Content(images, content.layers)
-    keep: Masks = here.image_masks()
+    here = _only(content, segment, elsewhere)
+    keep: Masks = here.image_masks(*query.splits)
     if query.classes or query.attributes or query.assets is not None:
-        # Not checked again: a name that no class can have is on no asset.
-        conditions = Conditions.model_construct(
-            include_classes=tuple(name.strip().lower() for name in query.classes),
-            attributes=dict(query.attributes),
-            layers=query.layers or tuple(content.layers),
+        wanted = Wanted(
+            layers=query.layers or tuple(content.layers), include_classes=query.classes, attributes=query.attributes
         )
-        readers = await library.segments(here.segments())
+        readers = await library.segments(here.segments() if wanted.looks_at_annotations else [segment])
         ids = {digest: await reader.assets() for digest, reader in readers.items()}
-        keep = await matching(here, conditions, ids=ids, library=library, marked=query.assets)
+        keep = await matching(here, wanted, splits=query.splits, ids=ids, library=library, marked=query.assets)
     mask = keep.get(segment)
     if mask is None:
         return np.zeros(0, np.int64)
-    return np.flatnonzero(await _named(segment, mask, query.name_prefix, library=library))
+    return np.flatnonzero(await _named(segment, mask, query.name, library=library))
 
 
-async def _named(segment: Digest, mask: Mask, prefix: str, *, library: Segments) -> Mask:
-    if not prefix:
+def _only(content: Content, segment: Digest, elsewhere: Mapping[LayerName, Masks]) -> Content:
+    """Return the images of one segment, with all rows of layers that can be theirs."""
+    images = {split: {segment: masks[segment]} for split, masks in content.images.items() if segment in masks}
+    layers = {
+        name: LayerContent({**elsewhere[name], **{of: mask for of, mask in layer.masks.items() if of == segment}})
+        for name, layer in content.layers.items()
+    }
+    return Content(images, layers)
+
+
+async def _named(segment: Digest, mask: Mask, part: str, *, library: Segments) -> Mask:
+    if not part or not mask.any():
         return mask
     reader = (await library.segments([segment]))[segment]
     if not reader.document.described:
         return frozen(np.zeros_like(mask))
-    names = (await reader.images(["file_name"])).column("file_name")
-    return frozen(mask & pc.starts_with(names, prefix).to_numpy())
+    names = (await reader.images(["file_name"])).column("file_name").combine_chunks()
+    return await asyncio.to_thread(_with_part, mask, names, part)
+
+
+def _with_part(mask: Mask, names: Any, part: str) -> Mask:  # noqa: ANN401 - pyarrow has no types
+    result = np.zeros_like(mask)
+    rows = np.flatnonzero(mask)
+    some = names if len(rows) == len(mask) else names.take(rows)
+    result[rows] = pc.match_substring(some, part, ignore_case=True).to_numpy(zero_copy_only=False)
+    return frozen(result)
 
 
 async def _decoded(

@@ -1,6 +1,8 @@
 """Which image rows of a segment meet conditions, by its columns."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -10,10 +12,65 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from schemas.algebra_parameters import Conditions
+from schemas.annotations import LayerName
 from storage.datasets.reading import ClassCodes, SegmentReader
 from storage.datasets.selections import Mask
 
 GEOMETRY: Final = ("area", "width", "height")
+
+
+class AnyValue(Enum):
+    """Stands for whatever value an attribute has."""
+
+    ANY = auto()
+
+
+Attributes = tuple[Mapping[str, "JsonValue | AnyValue"], ...]
+"""Alternatives, any of which will do: each names attributes that must all be there, with just these values."""
+Bounds = tuple[float | None, float | None]
+UNBOUNDED: Final[Bounds] = (None, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What an annotation in some layers must meet, all of it at once, and classes that must not be there."""
+
+    layers: tuple[LayerName, ...]
+    include_classes: Collection[str] = ()
+    exclude_classes: Collection[str] = ()
+    attributes: Attributes = ()
+    area: Bounds = UNBOUNDED
+    confidence: Bounds = UNBOUNDED
+    quality: Bounds = UNBOUNDED
+
+    @classmethod
+    def of(cls, conditions: Conditions) -> "Wanted":
+        """Return what conditions ask of annotations."""
+        return cls(
+            layers=tuple(dict.fromkeys(conditions.layers)),
+            include_classes=conditions.include_classes,
+            exclude_classes=conditions.exclude_classes,
+            attributes=(conditions.attributes,) if conditions.attributes else (),
+            area=conditions.area,
+            confidence=conditions.confidence,
+            quality=conditions.quality,
+        )
+
+    @property
+    def includes(self) -> bool:
+        """Whether an asset must have some annotation."""
+        return bool(self.attributes) or self.beside_attributes
+
+    @property
+    def beside_attributes(self) -> bool:
+        """Whether an annotation must meet more than attributes."""
+        bounds = (self.area, self.confidence, self.quality)
+        return bool(self.include_classes) or any(one != UNBOUNDED for one in bounds)
+
+    @property
+    def looks_at_annotations(self) -> bool:
+        """Whether annotations have to be read at all."""
+        return self.includes or bool(self.exclude_classes)
 
 
 class AnnotationColumns(NamedTuple):
@@ -24,23 +81,26 @@ class AnnotationColumns(NamedTuple):
     classes: ClassCodes | None = None
     areas: NDArray[np.float64] | None = None
     confidences: NDArray[np.float64] | None = None
+    qualities: NDArray[np.float64] | None = None
     attributes: Any = None
     """A dictionary column of canonical JSON texts."""
 
 
-async def annotation_columns_for(reader: SegmentReader, conditions: Conditions) -> AnnotationColumns:
-    """Return the columns of a segment that the conditions look at."""
-    classes = areas = confidences = attributes = None
-    if conditions.include_classes or conditions.exclude_classes:
+async def annotation_columns_for(reader: SegmentReader, wanted: Wanted) -> AnnotationColumns:
+    """Return the columns of a segment that have to be looked at."""
+    classes = areas = confidences = qualities = attributes = None
+    if wanted.include_classes or wanted.exclude_classes:
         classes = await reader.classes()
-    if conditions.area != (None, None):
+    if wanted.area != UNBOUNDED:
         areas = areas_of(await reader.annotations(GEOMETRY))
-    if conditions.confidence != (None, None):
+    if wanted.confidence != UNBOUNDED:
         confidences = _numbers(await reader.annotations(["confidence"]), "confidence")
-    if conditions.attributes:
+    if wanted.quality != UNBOUNDED:
+        qualities = _numbers(await reader.annotations(["quality"]), "quality")
+    if wanted.attributes:
         attributes = (await reader.annotations(["attributes"])).column("attributes")
     return AnnotationColumns(
-        reader.document.image_rows, await reader.image_of(), classes, areas, confidences, attributes
+        reader.document.image_rows, await reader.image_of(), classes, areas, confidences, qualities, attributes
     )
 
 
@@ -53,17 +113,22 @@ def areas_of(table: pa.Table) -> NDArray[np.float64]:
     return np.where(np.isnan(own), box, own)
 
 
-def rows_with(columns: AnnotationColumns, conditions: Conditions) -> Mask:
-    """Return which image rows have an annotation that meets classes, area, confidence and attributes together."""
-    good = _meeting(columns, conditions)
-    if columns.attributes is not None:
-        good &= with_attributes(columns.attributes, conditions.attributes)
+def rows_with(columns: AnnotationColumns, wanted: Wanted) -> Mask:
+    """Return which image rows have an annotation that meets all that is wanted at once."""
+    good = _meeting(columns, wanted)
+    if wanted.attributes:
+        good &= with_attributes(columns.attributes, wanted.attributes)
     return _image_rows(columns, good)
 
 
-def rows_with_any_attributes(columns: AnnotationColumns, conditions: Conditions) -> Mask:
+def rows_beside_attributes(columns: AnnotationColumns, wanted: Wanted) -> Mask:
     """Return the same, whatever the attributes of the annotation are."""
-    return _image_rows(columns, _meeting(columns, conditions))
+    return _image_rows(columns, _meeting(columns, wanted))
+
+
+def rows_with_attributes(columns: AnnotationColumns, wanted: Wanted) -> Mask:
+    """Return which image rows have an annotation with the attributes, whatever else it is."""
+    return _image_rows(columns, with_attributes(columns.attributes, wanted.attributes))
 
 
 def rows_of_classes(columns: AnnotationColumns, classes: Collection[str]) -> Mask:
@@ -71,23 +136,23 @@ def rows_of_classes(columns: AnnotationColumns, classes: Collection[str]) -> Mas
     return _image_rows(columns, _of_classes(columns, classes))
 
 
-def with_attributes(column: Any, wanted: Mapping[str, JsonValue]) -> Mask:  # noqa: ANN401 - pyarrow has no types
-    """Return which texts are objects that have all the attributes wanted, with just these values."""
+def with_attributes(column: Any, wanted: Attributes) -> Mask:  # noqa: ANN401 - pyarrow has no types
+    """Return which texts are objects that have all attributes of one of the alternatives."""
     encoded = column.combine_chunks().dictionary_encode()
-    good = [_has(text, wanted) for text in encoded.dictionary.to_pylist()]
+    good = [any(_has(text, one) for one in wanted) for text in encoded.dictionary.to_pylist()]
     lookup = np.array([*good, False], np.bool_)
     codes: NDArray[np.int32] = encoded.indices.to_numpy(zero_copy_only=False)
     return lookup[codes]
 
 
-def _meeting(columns: AnnotationColumns, conditions: Conditions) -> Mask:
+def _meeting(columns: AnnotationColumns, wanted: Wanted) -> Mask:
     good = np.ones(len(columns.image), np.bool_)
-    if conditions.include_classes:
-        good &= _of_classes(columns, conditions.include_classes)
-    if columns.areas is not None:
-        good &= _between(columns.areas, *conditions.area)
-    if columns.confidences is not None:
-        good &= _between(columns.confidences, *conditions.confidence)
+    if wanted.include_classes:
+        good = _of_classes(columns, wanted.include_classes)
+    bounded = ((columns.areas, wanted.area), (columns.confidences, wanted.confidence))
+    for values, bounds in (*bounded, (columns.qualities, wanted.quality)):
+        if values is not None and bounds != UNBOUNDED:
+            good &= _between(values, *bounds)
     return good
 
 
@@ -101,7 +166,7 @@ def _of_classes(columns: AnnotationColumns, classes: Collection[str]) -> Mask:
     codes, names = columns.classes or ClassCodes(np.zeros(0, np.int32), ())
     # One place more at the end: -1, an annotation without class, is none of them.
     lookup = np.array([*(name in classes for name in names), False], np.bool_)
-    return lookup[codes]
+    return lookup[codes] if lookup.any() else np.zeros(len(codes), np.bool_)
 
 
 def _between(values: NDArray[np.float64], least: float | None, greatest: float | None) -> Mask:
@@ -113,10 +178,14 @@ def _between(values: NDArray[np.float64], least: float | None, greatest: float |
     return good
 
 
-def _has(text: str, wanted: Mapping[str, JsonValue]) -> bool:
+def _has(text: str, wanted: Mapping[str, JsonValue | AnyValue]) -> bool:
     known = orjson.loads(text) if text else {}
+    return all(key in known and _is(known[key], value) for key, value in wanted.items())
+
+
+def _is(known: JsonValue, value: JsonValue | AnyValue) -> bool:
     # Compared as JSON: true is not 1.
-    return all(key in known and _json(known[key]) == _json(value) for key, value in wanted.items())
+    return isinstance(value, AnyValue) or _json(known) == _json(value)
 
 
 def _json(value: JsonValue) -> bytes:

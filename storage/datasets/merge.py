@@ -38,6 +38,16 @@ class MergeConflict(NamedTuple):
     """The position of the later source; 1 is the second."""
 
 
+class Crossing(NamedTuple):
+    """An image that the sources so far and the next one put to two of training, validation and test."""
+
+    asset: AssetId
+    source: int
+    """The position of the later source; 1 is the second."""
+    before: Split
+    after: Split
+
+
 @dataclass(frozen=True)
 class Merged:
     """What a merge came to."""
@@ -48,6 +58,8 @@ class Merged:
     """Only under ``stop``: each of them, by source, then what, then asset."""
     joint: dict[str, int] = field(default_factory=dict)
     """How many assets of ``images`` and of each layer two sources had; identical rows are not counted."""
+    crossings: tuple[Crossing, ...] = ()
+    """Every image of the result that two sources put to different uses, by source, then asset."""
     dropped_predictions: tuple[LayerName, ...] = ()
     """Layers that hold the predictions of several models now, and so name none."""
 
@@ -94,6 +106,15 @@ class _Role:
         return joint
 
 
+class _Crossed(NamedTuple):
+    """Image rows of one source that cross from one split into another."""
+
+    source: int
+    rows: NDArray[np.int64]
+    before: NDArray[np.int8]
+    after: NDArray[np.int8]
+
+
 class _Fold:
     """The sources taken in so far."""
 
@@ -105,6 +126,7 @@ class _Fold:
         self._origins: dict[LayerName, set[Predictions | None]] = {}
         self._conflicts: list[MergeConflict] = []
         self._joint: dict[str, int] = {}
+        self._crossed: list[_Crossed] = []
 
     def take(self, content: Content, position: int) -> None:
         """Take in the next source."""
@@ -123,17 +145,28 @@ class _Fold:
         }
         content = Content(_by_split(self._space, self._roles.get(IMAGES), wanted), layers).tidied()
         mixed = tuple(name for name in content.layers if len(self._origins[name]) > 1)
-        return Merged(content, tuple(self._conflicts), self._joint, mixed)
+        return Merged(content, tuple(self._conflicts), self._joint, self._crossings(wanted), mixed)
 
     def _resolve(self, roles: dict[str, _Role], name: str, guest: _Role, position: int) -> None:
         host = roles.setdefault(name, guest)
         if host is guest:
             return
+        if name == IMAGES:
+            self._crossed.append(_crossed(self._space, host, guest, position))
         joint = host.take(guest, self._space, self._strategy)
         self._joint[name] = self._joint.get(name, 0) + len(joint)
         if self._strategy is Strategy.STOP:
             names = sorted(self._space.names(joint))
             self._conflicts += [MergeConflict(asset, name, position) for asset in names]
+
+    def _crossings(self, wanted: Mask) -> tuple[Crossing, ...]:
+        found: list[Crossing] = []
+        for source, rows, before, after in self._crossed:
+            kept = wanted[rows]
+            names = self._space.names(rows[kept])
+            splits = zip(names, before[kept].tolist(), after[kept].tolist(), strict=True)
+            found += sorted(Crossing(asset, source, SPLITS[old], SPLITS[new]) for asset, old, new in splits)
+        return tuple(found)
 
     def _origin(self, name: LayerName) -> Predictions | None:
         origins = self._origins[name]
@@ -145,6 +178,15 @@ def _image_role(space: Space, content: Content) -> _Role:
     for split, masks in content.images.items():
         splits[space.flat(masks)] = SPLITS.index(split)
     return _Role(splits >= 0, splits)
+
+
+def _crossed(space: Space, host: _Role, guest: _Role, position: int) -> _Crossed:
+    used = [np.flatnonzero(role.rows & (role.splits < SPLITS.index(Split.NONE))) for role in (host, guest)]
+    split_of = np.full(space.assets + 1, -1, np.int8)
+    split_of[space.asset[used[0]]] = host.splits[used[0]]
+    before, after = split_of[space.asset[used[1]]], guest.splits[used[1]]
+    crosses = (before >= 0) & (before != after)
+    return _Crossed(position, used[1][crosses], before[crosses], after[crosses])
 
 
 def _by_split(space: Space, images: _Role | None, wanted: Mask) -> dict[Split, dict[str, Mask]]:

@@ -15,9 +15,7 @@ from tests.bench import limits
 from tests.bench.measuring import limit_of, peak_mb, timed
 from tests.bench.place import BenchPlace, a_bench_place, named, sound
 from tests.bench.row import Measured, Size
-from workers.handlers.filter import keep_matching
-from workers.handlers.merge import merge as merge_handler
-from workers.handlers.sample import sample as sample_handler
+from workers.handlers.transform import transform
 
 INCLUDED: Final = "class03"
 EXCLUDED: Final = "class05"
@@ -58,7 +56,7 @@ async def keep(folder: Path, _: Size) -> Measured:
 
         def act() -> Awaitable[Outcome]:
             work = place.work(asked, _source="host")
-            return keep_matching(work, library=place.library, blobs=place.blobs, database=place.database)
+            return transform(work, library=place.library, blobs=place.blobs, database=place.database)
 
         runs, peak = await _handled(place, act)
         host = await limits.bare(await place.content("host"), place.library)
@@ -70,9 +68,12 @@ async def sample(folder: Path, size: Size) -> Measured:
     """Keep a tenth of the images."""
     async with a_bench_place(folder) as place:
         asked = SampleParameters(dataset="few", source="host", rate=SAMPLED)
-        runs, peak = await _handled(
-            place, lambda: sample_handler(place.work(asked, _source="host"), library=place.library)
-        )
+
+        def act() -> Awaitable[Outcome]:
+            work = place.work(asked, _source="host")
+            return transform(work, library=place.library, blobs=place.blobs, database=place.database)
+
+        runs, peak = await _handled(place, act)
         host = await limits.bare(await place.content("host"), place.library)
         limit = await limit_of(lambda: limits.sample(host, int(size.images * SAMPLED)))
         return Measured(runs=runs, peak_mb=peak, limit=limit)
@@ -117,7 +118,7 @@ async def merged(place: BenchPlace, other: str, strategy: Strategy) -> Outcome:
     sources = (Source(ref="host"), Source(ref=other))
     asked = MergeParameters(dataset="both", sources=sources, strategy=strategy)
     work = place.work(asked, _sources_0_ref="host", _sources_1_ref=other)
-    return await merge_handler(work, library=place.library, blobs=place.blobs)
+    return await transform(work, library=place.library, blobs=place.blobs, database=place.database)
 
 
 async def _handled(place: BenchPlace, act: Callable[[], Awaitable[Outcome]]) -> tuple[list[float], float]:

@@ -119,6 +119,12 @@ async def test_statistics_and_differences_are_shown(api: Api) -> None:
         ("?name=pictures/4", {40}),
         ("?attribute=weather=rain", {20}),
         ("?attribute=weather=sun", set()),
+        ("?attribute=weather:rain", {20}),
+        ("?attribute=weather", {20}),
+        ("?attribute=light&attribute=weather:sun&attribute=weather:rain", {20}),
+        ("?attribute=weather:rain&class=robin", set()),
+        ("?class=Winter%20Wren", {20}),
+        ("?name=TURES/4", {40}),
         ("?layer=ground_truth&limit=3", {10, 20, 40}),
     ],
 )
@@ -136,7 +142,7 @@ async def test_assets_are_paged(api: Api) -> None:
 
     whole = await api.get(f"{POOL}/versions/2/assets")
     assert page["items"] + rest["items"] == whole["items"]
-    for wrong in ("?cursor=x", "?split=half", "?attribute=rain", "?mark=fp", f"?evaluation={'0' * 32}", "?layer=%20"):
+    for wrong in ("?cursor=x", "?split=half", "?attribute=:rain", "?mark=fp", f"?evaluation={'0' * 32}", "?layer=%20"):
         await api.get(f"{POOL}/versions/2/assets{wrong}", expect=422)
 
 

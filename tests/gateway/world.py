@@ -27,6 +27,7 @@ from tests.factories import NOON, WORKER, a_kept_version, a_task
 WIDTH, HEIGHT = 64, 48
 PROJECT = "birds"
 CLASSES = ("robin", "wren", "great tit")
+ALIASES = {"wren": ("winter wren",)}
 
 
 def a_picture(shade: int) -> bytes:
@@ -44,7 +45,8 @@ class World:
         self.project = Project(id=new_id(), name=PROJECT, object_type=ObjectType.DETECTION, created_at=NOON)
 
     async def begin(self) -> None:
-        await self.add(ClassList(id=self.project.id, classes=tuple(ClassEntry(name=name) for name in CLASSES)))
+        entries = [ClassEntry(name=name, aliases=ALIASES.get(name, ())) for name in CLASSES]
+        await self.add(ClassList(id=self.project.id, classes=tuple(entries)))
         await self.add(self.project)
 
     async def add(self, document: Document) -> None:

@@ -57,12 +57,14 @@ class World:
     cache: BlobCache
     runtimes: Runtimes
 
+    def stores(self) -> dict[str, Any]:
+        """Return the dependencies of a handler that works on versions alone."""
+        return {"library": self.library, "blobs": self.blobs, "database": self.database}
+
     def tools(self) -> dict[str, Any]:
         """Return the dependencies of a handler that runs executors."""
         return {
-            "library": self.library,
-            "blobs": self.blobs,
-            "database": self.database,
+            **self.stores(),
             "cache": self.cache,
             "runtimes": self.runtimes,
         }

@@ -29,12 +29,8 @@ from schemas.schema import Id, new_id
 from schemas.splits import Split
 from tests.factories import PROJECT
 from tests.workers.loop_world import CAT, DOG, World, a_world
-from workers.handlers.exclude import exclude
-from workers.handlers.filter import keep_matching
-from workers.handlers.fuse import fuse
 from workers.handlers.merge import merge
-from workers.handlers.sample import sample
-from workers.handlers.split import split
+from workers.handlers.transform import transform
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -54,7 +50,7 @@ async def merged(world: World, versions: list[Id], *, strategy: Strategy, exclud
     )
     inputs = {f"/sources/{position}/ref": version for position, version in enumerate(versions)}
     inputs |= {f"/exclude/{position}": version for position, version in enumerate(exclude)}
-    return await merge(world.work(asked, inputs), library=world.library, blobs=world.blobs)
+    return await merge(world.work(asked, inputs), **world.stores())
 
 
 async def test_a_merge_names_its_sources_as_parents_and_counts_what_both_had(world: World) -> None:
@@ -128,8 +124,7 @@ async def test_filter_keeps_the_assets_that_an_evaluation_marked(world: World) -
 
 
 async def filtered(world: World, asked: FilterParameters, source: Id) -> Outcome:
-    work = world.work(asked, {"/source": source})
-    return await keep_matching(work, library=world.library, blobs=world.blobs, database=world.database)
+    return await transform(world.work(asked, {"/source": source}), **world.stores())
 
 
 async def an_evaluation(world: World, version: Id, marks: dict[bytes, str]) -> Id:
@@ -162,7 +157,7 @@ async def test_a_sample_of_more_than_there_is_keeps_all_and_says_so(world: World
     source = await world.version(await world.pictures([[CAT], [DOG]]))
     asked = SampleParameters(dataset="few", source="any", count=5)
 
-    outcome = await sample(world.work(asked, {"/source": source}), library=world.library)
+    outcome = await transform(world.work(asked, {"/source": source}), **world.stores())
 
     assert len(await world.rows(outcome)) == 2
     assert outcome.warnings == ("The source has 2 images, fewer than 5: all are kept.",)
@@ -172,7 +167,7 @@ async def test_a_stratified_sample_has_its_share_of_each_class(world: World) -> 
     source = await world.version(await world.pictures([[CAT]] * 20 + [[DOG]] * 10))
     asked = SampleParameters(dataset="few", source="any", rate=0.5, stratify=True)
 
-    rows = await world.rows(await sample(world.work(asked, {"/source": source}), library=world.library))
+    rows = await world.rows(await transform(world.work(asked, {"/source": source}), **world.stores()))
 
     names = [row.layers[GROUND_TRUTH][0].class_name for row in rows.values()]
     assert (names.count("cat"), names.count("dog")) == (10, 5)
@@ -182,7 +177,7 @@ async def test_split_deals_all_assets_out_by_shares(world: World) -> None:
     source = await world.version(await world.pictures([[CAT]] * 20))
     asked = SplitParameters(dataset="sets", source="any", training=0.7, validation=0.2)
 
-    rows = await world.rows(await split(world.work(asked, {"/source": source}), library=world.library))
+    rows = await world.rows(await transform(world.work(asked, {"/source": source}), **world.stores()))
 
     splits = [row.split for row in rows.values()]
     assert [splits.count(kind) for kind in (Split.TRAINING, Split.VALIDATION, Split.NONE)] == [14, 4, 2]
@@ -194,7 +189,7 @@ async def test_exclude_removes_the_assets_of_others(world: World) -> None:
     asked = ExcludeParameters(dataset="rest", source="any", exclude=("any",))
 
     work = world.work(asked, {"/source": source, "/exclude/0": other})
-    rows = await world.rows(await exclude(work, library=world.library))
+    rows = await world.rows(await transform(work, **world.stores()))
 
     assert len(rows) == 1
 
@@ -210,7 +205,7 @@ async def test_fuse_merges_filters_and_samples_into_one_version(world: World) ->
     )
     inputs = {"/sources/0/ref": one, "/sources/1/ref": other}
 
-    outcome = await fuse(world.work(asked, inputs), library=world.library, blobs=world.blobs, database=world.database)
+    outcome = await transform(world.work(asked, inputs), **world.stores())
 
     rows = await world.rows(outcome)
     assert [row.layers[GROUND_TRUTH][0].class_name for row in rows.values()] == ["cat"] * 3

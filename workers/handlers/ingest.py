@@ -10,12 +10,13 @@ from schemas.blobs import BlobRef
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.exchange_parameters import BadImage, ImportParameters
 from schemas.manifests import Predictions
-from schemas.outcomes import Outcome, TaskResult, VersionDraft
+from schemas.outcomes import Outcome, TaskResult
 from schemas.problems import Problem
 from schemas.projects import ClassList
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
+from workers.drafts import version_draft
 from workers.findings import Findings
 from workers.formats.format import IMAGE_MISSING, FileRecord, Format, Listing, Reading
 from workers.formats.listing import list_files
@@ -223,17 +224,8 @@ class _Import:
         self._work.progress(0.95, "keeping the version")
         kept = await self._library.keep(content)
         report = await self._report(summary)
-        parameters = self._work.parameters
-        draft = VersionDraft(
-            dataset=parameters.dataset,
-            tag=parameters.tag,
-            digest=kept.digest,
-            manifest=kept.manifest,
-            message=parameters.message,
-            counts=kept.counts,
-        )
         return Outcome(
-            records=(draft,),
+            records=(version_draft(self._work.parameters, kept, parents=()),),
             new_classes=self._classes.new_classes(),
             result=TaskResult(summary=summary),
             report=report,
