@@ -57,7 +57,10 @@ def with_inherited_ids(rows: Sequence[AnnotationRow], base: Sequence[AnnotationR
     free = [row for row in base if row.id not in given]
     heirs = list(rows)
     _inherit_equal(heirs, free)
-    for _, position, old in sorted(_overlaps(heirs, free), key=lambda pair: (-pair[0], pair[1], pair[2])):
+    without = [position for position, row in enumerate(heirs) if row.id is None]
+    pairs = overlaps([heirs[position] for position in without], free)
+    for _, place, old in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
+        position = without[place]
         if heirs[position].id is None and free[old].id not in given:
             heirs[position] = heirs[position]._replace(id=free[old].id)
             given.add(free[old].id)
@@ -73,33 +76,41 @@ def iou(left: Rectangle, right: Rectangle) -> float:
     return common / whole if whole > 0 else 0.0
 
 
+def overlaps(rows: Sequence[AnnotationRow], others: Sequence[AnnotationRow]) -> list[tuple[float, int, int]]:
+    """Return (IoU, position, position of the other) of all pairs of one class that overlap by at least half."""
+    lefts, rights = _by_class(rows), _by_class(others)
+    pairs = [
+        (iou(left, right), position, place)
+        for name in lefts.keys() & rights.keys()
+        for position, left in lefts[name]
+        for place, right in rights[name]
+    ]
+    return [pair for pair in pairs if pair[0] >= IOU_AT_LEAST]
+
+
+def geometry_of(row: AnnotationRow) -> object:
+    """Return class and geometry, to be compared."""
+    return row.class_name, row.box, row.rotation, row.polygons, row.mask, row.keypoints
+
+
 def _inherit_equal(rows: list[AnnotationRow], free: list[AnnotationRow]) -> None:
     by_geometry: dict[object, list[AnnotationRow]] = {}
     for row in free:
-        by_geometry.setdefault(_geometry(row), []).append(row)
+        by_geometry.setdefault(geometry_of(row), []).append(row)
     for position, row in enumerate(rows):
-        equals = by_geometry.get(_geometry(row))
+        equals = by_geometry.get(geometry_of(row))
         if row.id is None and equals:
             old = equals.pop(0)
             rows[position] = row._replace(id=old.id)
             free.remove(old)
 
 
-def _overlaps(rows: Sequence[AnnotationRow], free: Sequence[AnnotationRow]) -> list[tuple[float, int, int]]:
-    """Return (IoU, position, position of the base's) of all pairs of one class that overlap enough."""
-    olds = [(_rectangle(old), old.class_name, place) for place, old in enumerate(free)]
-    news = [(_rectangle(row), row.class_name, position) for position, row in enumerate(rows) if row.id is None]
-    pairs = [
-        (iou(new, old), position, place)
-        for new, class_name, position in news
-        for old, name, place in olds
-        if new is not None and old is not None and name == class_name
-    ]
-    return [pair for pair in pairs if pair[0] >= IOU_AT_LEAST]
-
-
-def _geometry(row: AnnotationRow) -> object:
-    return row.class_name, row.box, row.rotation, row.polygons, row.mask, row.keypoints
+def _by_class(rows: Sequence[AnnotationRow]) -> dict[str | None, list[tuple[int, Rectangle]]]:
+    found: dict[str | None, list[tuple[int, Rectangle]]] = {}
+    for position, row in enumerate(rows):
+        if (rectangle := _rectangle(row)) is not None:
+            found.setdefault(row.class_name, []).append((position, rectangle))
+    return found
 
 
 def _rectangle(row: AnnotationRow) -> Rectangle | None:
