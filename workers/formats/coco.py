@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from schemas.errors import Fault
 from schemas.reports import Finding
 from workers.formats.coco_document import KEYS, CocoDocument, ListedImage
+from workers.formats.datumaro import looks_like_datumaro
 from workers.formats.format import FileRecord, Listing, Reading
 from workers.formats.listing import ImageNames, base_name, folder_of, split_of
 
@@ -57,10 +58,11 @@ def _documents(listing: Listing) -> list[str]:
 
 def _looks_right(path: Path) -> bool:
     with path.open("rb") as file:
-        head = file.read(PEEK_BYTES)
+        start = file.read(PEEK_BYTES)
         file.seek(max(0, path.stat().st_size - PEEK_BYTES))
-        ends = head + file.read()
-    return any(f'"{key}"'.encode() in ends for key in KEYS)
+        end = file.read()
+    # Datumaro's have categories and annotations, too.
+    return any(f'"{key}"'.encode() in start + end for key in KEYS) and not looks_like_datumaro(start, end)
 
 
 def _unlisted(images: Sequence[str], entries: Mapping[str, _Entry]) -> Iterator[Finding]:

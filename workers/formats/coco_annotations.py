@@ -7,6 +7,7 @@ from typing import Any, Final
 from storage.datasets.rows import AnnotationRow, MaskRow, attributes_text
 from workers.formats.coco_places import Identity, identity_of
 from workers.formats.format import id_of
+from workers.formats.json_values import Wrong
 from workers.formats.rle import mask_row
 
 PLAIN: Final = frozenset({"id", "image_id", "category_id", "bbox", "segmentation", "area", "iscrowd"})
@@ -27,15 +28,6 @@ POLYGON_AT_LEAST: Final = 6
 ABSENT: Final = -1
 
 Box = tuple[float, float, float, float]
-
-
-class Wrong(Exception):
-    """One thing that is wrong with an annotation, and in which of its fields."""
-
-    def __init__(self, detail: str, where: str = "") -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.where = where
 
 
 def annotation_row(entry: dict[str, Any], categories: Mapping[Identity, str]) -> AnnotationRow:

@@ -7,10 +7,11 @@ from typing import Any, Final, NamedTuple
 from schemas.errors import Fault
 from schemas.reports import Finding
 from storage.datasets.rows import AnnotationRow, attributes_text
-from workers.formats.coco_annotations import KNOWN, Wrong, annotation_row
+from workers.formats.coco_annotations import KNOWN, annotation_row
 from workers.formats.coco_places import Identity, Places, identity_of
 from workers.formats.format import IMAGE_MISSING, Labels
 from workers.formats.json_stream import Element, JsonDocument
+from workers.formats.json_values import Wrong
 from workers.formats.listing import ImageNames
 from workers.formats.voc_labels import class_name
 

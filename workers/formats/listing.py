@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -87,10 +87,9 @@ class ImageNames:
     """Finds the image that a file of annotations names: by the end of its path, else by its name alone."""
 
     def __init__(self, images: Sequence[str]) -> None:
-        self._by_name: dict[str, tuple[str, ...]] = {}
-        for image in images:
-            name = base_name(image)
-            self._by_name[name] = (*self._by_name.get(name, ()), image)
+        self._images = images
+        self._by_name = _grouped(images, base_name)
+        self._by_stem: dict[str, tuple[str, ...]] | None = None
 
     def find(self, named: str, *, near: str) -> tuple[str, ...]:
         """Return the images that may be meant: none, the one, or several that cannot be told apart.
@@ -98,14 +97,32 @@ class ImageNames:
         ``near`` is the file that names it: of several, those of its own folder or split are meant.
         """
         path = named.replace("\\", "/").removeprefix("./")
-        candidates = self._by_name.get(base_name(path), ())
-        if len(candidates) < 2:  # noqa: PLR2004 - two cannot be told apart
-            return candidates
-        folder, split = folder_of(near), split_of(near)
-        for group in (
-            tuple(image for image in candidates if image == path or image.endswith("/" + path)),
-            tuple(image for image in candidates if folder and image.startswith(folder + "/")),
-            tuple(image for image in candidates if split and split_of(folder_of(image)) is split),
-        ):
-            candidates = tuple(image for image in candidates if image in group) or candidates
+        return _meant(self._by_name.get(base_name(path), ()), path, near, as_named=str)
+
+    def find_stem(self, named: str, *, near: str) -> tuple[str, ...]:
+        """Return the images that may be meant by a name without a suffix, as ``find`` does."""
+        if self._by_stem is None:
+            self._by_stem = _grouped(self._images, lambda image: base_name(stem_of(image)))
+        path = named.replace("\\", "/").removeprefix("./")
+        return _meant(self._by_stem.get(base_name(path), ()), path, near, as_named=stem_of)
+
+
+def _grouped(images: Sequence[str], key: Callable[[str], str]) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, tuple[str, ...]] = {}
+    for image in images:
+        name = key(image)
+        groups[name] = (*groups.get(name, ()), image)
+    return groups
+
+
+def _meant(candidates: tuple[str, ...], path: str, near: str, *, as_named: Callable[[str], str]) -> tuple[str, ...]:
+    if len(candidates) < 2:  # noqa: PLR2004 - two cannot be told apart
         return candidates
+    folder, split = folder_of(near), split_of(near)
+    for group in (
+        tuple(image for image in candidates if as_named(image) == path or as_named(image).endswith("/" + path)),
+        tuple(image for image in candidates if folder and image.startswith(folder + "/")),
+        tuple(image for image in candidates if split and split_of(folder_of(image)) is split),
+    ):
+        candidates = tuple(image for image in candidates if image in group) or candidates
+    return candidates

@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from schemas.errors import Invalid
+from workers.formats.ark import Ark
 from workers.formats.coco import Coco
 from workers.formats.coco_exporter import CocoExporter
+from workers.formats.cvat import Cvat
+from workers.formats.datumaro import Datumaro
 from workers.formats.exporter import Exporter, Order
 from workers.formats.format import Format, Listing
+from workers.formats.labelme import LabelMe
 from workers.formats.plain import Plain
 from workers.formats.plain_exporter import PlainExporter
 from workers.formats.voc import Voc
@@ -24,6 +28,10 @@ class Entry(NamedTuple):
 FORMATS: Final[Mapping[str, Entry]] = {
     "voc": Entry(Voc(), VocExporter),
     "coco": Entry(Coco(), CocoExporter),
+    "ark": Entry(Ark()),
+    "datumaro": Entry(Datumaro()),
+    "cvat": Entry(Cvat()),
+    "labelme": Entry(LabelMe()),
     "none": Entry(Plain(), PlainExporter),
 }
 READERS: Final[Mapping[str, Format]] = {name: entry.reader for name, entry in FORMATS.items() if entry.reader}

@@ -1,5 +1,6 @@
 """Pascal VOC: one XML file for each image."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from workers.formats.voc_layout import ListedSplits, Matches
 IMAGE_FOLDERS: Final = frozenset({"images", "jpegimages"})
 LABEL_FOLDERS: Final = frozenset({"annotations", "gt"})
 HEAD_BYTES: Final = 2_048
+_ROOT: Final = re.compile(rb"<annotation[\s>]")
 
 
 class Voc:
@@ -55,7 +57,7 @@ def _xml_files(paths: Iterable[str]) -> list[str]:
 def _is_annotation(path: Path) -> bool:
     with path.open("rb") as file:
         # Without the zero bytes of UTF-16.
-        return b"<annotation" in file.read(HEAD_BYTES).replace(b"\0", b"")
+        return bool(_ROOT.search(file.read(HEAD_BYTES).replace(b"\0", b"")))
 
 
 def _within(paths: Sequence[str], folders: frozenset[str]) -> Sequence[str]:

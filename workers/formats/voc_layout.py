@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from schemas.errors import Fault, Invalid
 from schemas.reports import Finding
@@ -14,15 +14,30 @@ from workers.formats.voc_labels import file_name_in
 LISTS: Final = {"train": Split.TRAINING, "val": Split.VALIDATION, "test": Split.TEST}
 
 
+class NamedIn(Protocol):
+    """Finds the name of the image that a file of annotations speaks of."""
+
+    def __call__(self, data: bytes, *, name: str) -> str:
+        """Return the name, empty for none; raise Invalid where the file cannot be read."""
+
+
 class Matches:
     """Gives each image at most one file of annotations: by path, else by stem, else by the name inside."""
 
-    def __init__(self, folder: Path, images: Sequence[str], *, ignoring: frozenset[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        images: Sequence[str],
+        *,
+        ignoring: frozenset[str],
+        named_in: NamedIn | None = file_name_in,
+    ) -> None:
         self.files: dict[str, str] = {}
         """The file of annotations of each image that has one."""
         self.findings: list[Finding] = []
         self.faults: list[Fault] = []
         self._folder = folder
+        self._named_in = named_in
         self._ignoring = ignoring
         self._by_path = _grouped(images, [self._path_key(image) for image in images])
         self._by_stem = _grouped(images, [base_name(stem_of(image)) for image in images])
@@ -47,8 +62,10 @@ class Matches:
         return "/".join((*parts, name))
 
     def _named_inside(self, path: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
+        if self._named_in is None:
+            return candidates
         try:
-            name = base_name(file_name_in((self._folder / path).read_bytes(), name=path))
+            name = base_name(self._named_in((self._folder / path).read_bytes(), name=path))
         except Invalid as error:
             self.faults.extend(error.faults)
             return candidates[:1]

@@ -15,11 +15,12 @@ _ENCODING: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-
 class Node:
     """One element."""
 
-    __slots__ = ("children", "line", "name", "text")
+    __slots__ = ("attributes", "children", "line", "name", "text")
 
-    def __init__(self, name: str, line: int) -> None:
+    def __init__(self, name: str, line: int, attributes: dict[str, str]) -> None:
         self.name = name
         self.line = line
+        self.attributes = attributes
         self.text = ""
         self.children: list[Node] = []
 
@@ -31,24 +32,28 @@ class Node:
         return None
 
 
-def read_tree(data: bytes, *, name: str) -> Node:
-    """Return the root element of a document; raise Invalid naming the file and line for whatever is no plain XML."""
+def read_tree(data: bytes, *, name: str, line: int = 1) -> Node:
+    """Return the root element of a document; raise Invalid naming the file and line for whatever is no plain XML.
+
+    ``line`` is the line at which the document starts, if it is a part of a file.
+    """
     if len(data) > BYTES_AT_MOST:
         raise Invalid(f"{name} has more than {BYTES_AT_MOST >> 20} MiB.", faults=[Fault("too large", name)])
     try:
-        return _Builder(name).build(data)
+        return _Builder(name, line=line).build(data)
     except expat.ExpatError as error:
         if error.code == expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]:
             return _decoded(data, name)
-        raise _invalid(expat.ErrorString(error.code), name, error.lineno) from error
+        raise not_usable(expat.ErrorString(error.code), name, error.lineno + line - 1) from error
     except (ValueError, LookupError):
         # Python's bridge to expat knows single-byte encodings only.
         return _decoded(data, name)
 
 
 class _Builder:
-    def __init__(self, name: str, encoding: str | None = None) -> None:
+    def __init__(self, name: str, encoding: str | None = None, *, line: int = 1) -> None:
         self._name = name
+        self._lines_before = line - 1
         self._open: list[Node] = []
         self._root: Node | None = None
         self._parser = parser = expat.ParserCreate(encoding)
@@ -63,18 +68,18 @@ class _Builder:
     def build(self, data: bytes) -> Node:
         self._parser.Parse(data, True)  # noqa: FBT003 - expat takes no names
         if self._root is None:
-            raise _invalid("no element found", self._name, 1)
+            raise not_usable("no element found", self._name, 1)
         return self._root
 
-    def _start(self, name: str, _: dict[str, str]) -> None:
-        node = Node(name, self._parser.CurrentLineNumber)
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        node = Node(name, self._parser.CurrentLineNumber + self._lines_before, attributes)
         if self._open:
             self._open[-1].children.append(node)
         else:
             self._root = node
         self._open.append(node)
         if len(self._open) > DEPTH_AT_MOST:
-            raise _invalid(f"elements are nested more than {DEPTH_AT_MOST} deep", self._name, node.line)
+            raise not_usable(f"elements are nested more than {DEPTH_AT_MOST} deep", self._name, node.line)
 
     def _end(self, _: str) -> None:
         self._open.pop()
@@ -83,24 +88,30 @@ class _Builder:
         self._open[-1].text += text
 
     def _refuse(self, *_: object) -> NoReturn:
-        raise _invalid("entities are refused", self._name, self._parser.CurrentLineNumber)
+        raise not_usable("entities are refused", self._name, self._parser.CurrentLineNumber + self._lines_before)
 
 
 def _decoded(data: bytes, name: str) -> Node:
-    found = _ENCODING.search(data)
-    encoding = found[1].decode() if found else "utf-8"
+    encoding = stated_encoding(data)
     try:
         text = data.decode(encoding)
     except (LookupError, ValueError) as error:
-        raise _invalid(f"cannot be read in its encoding {encoding!r}", name, 1) from error
+        raise not_usable(f"cannot be read in its encoding {encoding!r}", name, 1) from error
     try:
         return _Builder(name, "utf-8").build(text.encode())
     except expat.ExpatError as error:
-        raise _invalid(expat.ErrorString(error.code), name, error.lineno) from error
+        raise not_usable(expat.ErrorString(error.code), name, error.lineno) from error
     except ValueError as error:
-        raise _invalid("cannot be read as text", name, 1) from error
+        raise not_usable("cannot be read as text", name, 1) from error
 
 
-def _invalid(detail: str, name: str, line: int) -> Invalid:
+def stated_encoding(data: bytes) -> str:
+    """Return the encoding that the start of a document states."""
+    found = _ENCODING.search(data)
+    return found[1].decode() if found else "utf-8"
+
+
+def not_usable(detail: str, name: str, line: int) -> Invalid:
+    """Return the error for what is no plain XML."""
     fault = Fault(f"not usable XML: {detail}", f"{name}:{line}")
     return Invalid(f"{name}, line {line}: {fault.detail}.", step="Correct or remove the file.", faults=[fault])

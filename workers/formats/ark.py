@@ -1,0 +1,77 @@
+"""Ark: YMIR's text of boxes, one file for each image and one line for each box."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from schemas.reports import Finding
+from schemas.splits import Split
+from workers.formats.ark_classes import ClassLists, is_class_list
+from workers.formats.ark_index import INDEX_NAMES, Indexes
+from workers.formats.ark_lines import ArkFiles
+from workers.formats.format import FileRecord, Listing, Reading
+from workers.formats.listing import base_name, folder_of, split_of
+from workers.formats.voc_layout import Matches
+
+FOLDERS: Final = frozenset({"annotations", "labels", "gt", "ark"})
+IMAGE_FOLDERS: Final = frozenset({"images", "jpegimages", "assets"})
+LOOKED_AT: Final = 1_000
+HEAD_BYTES: Final = 4_096
+# Class, four corners and, maybe, quality and angle; YOLO has blanks where this has commas.
+_LINE: Final = re.compile(r"[^,\t]+(,\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?){4,6}", re.IGNORECASE)
+
+
+class Ark:
+    """Images and text files of the same names, index files that pair them and list splits, and a list of classes."""
+
+    name = "ark"
+    looks_for = "text files with lines `class, xmin, ymin, xmax, ymax`, or index.tsv"
+
+    def detect(self, listing: Listing) -> bool:
+        """Return whether the first text file that has a line has such a line, or there is an index of text files."""
+        if any(_is_index(listing.folder / path) for path in listing.others if base_name(path).lower() in INDEX_NAMES):
+            return True
+        heads = (_head(listing.folder / path) for path in list(_text_files(listing))[:LOOKED_AT])
+        first = next((head for head in heads if head), "")
+        return bool(_LINE.fullmatch(first))
+
+    def read(self, listing: Listing) -> Reading:
+        """Return each image with the text file that an index names, else has its name; without one not annotated."""
+        indexes = Indexes(listing)
+        matches = Matches(listing.folder, listing.images, ignoring=IMAGE_FOLDERS | FOLDERS, named_in=None)
+        taken = set(indexes.files.values())
+        for path in _text_files(listing):
+            if path not in taken:
+                matches.add(path)
+        files = {**matches.files, **indexes.files}
+        findings: list[Finding] = [*indexes.findings, *matches.findings]
+        classes = ClassLists(listing)
+        faults = [*indexes.faults, *matches.faults, *classes.faults]
+        records = _records(listing, files, indexes.splits)
+        return Reading(len(listing.images), records, findings, faults, ArkFiles(classes))
+
+
+def _text_files(listing: Listing) -> Iterator[str]:
+    files = [path for path in listing.others if path.lower().endswith(".txt") and not is_class_list(path)]
+    files = [path for path in files if "imagesets" not in path.lower().split("/")]
+    inside = [path for path in files if not FOLDERS.isdisjoint(path.lower().split("/")[:-1])]
+    return iter(inside or files)
+
+
+def _records(listing: Listing, files: Mapping[str, str], splits: Mapping[str, Split]) -> Iterator[FileRecord]:
+    for image in listing.images:
+        # Where there are lists of splits, what is on none is in none.
+        split = splits.get(image) if splits else split_of(folder_of(image))
+        yield FileRecord(image, split, labels_file=files.get(image))
+
+
+def _head(path: Path) -> str:
+    with path.open("rb") as file:
+        lines = file.read(HEAD_BYTES).decode("utf-8", "replace").splitlines()
+    return next((line.strip().strip(",") for line in lines if line.strip()), "")
+
+
+def _is_index(path: Path) -> bool:
+    _, tab, second = _head(path).partition("\t")
+    return bool(tab) and second.strip().lower().endswith(".txt")

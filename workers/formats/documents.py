@@ -1,0 +1,64 @@
+"""Formats with one document about many images, or several: each says of an image what it says when that one comes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Protocol, TypeVar
+
+from schemas.errors import Fault
+from schemas.reports import Finding
+from schemas.splits import Split
+from workers.formats.format import FileRecord, Labels, Listing, Reading
+from workers.formats.listing import ImageNames, folder_of, split_of
+
+P = TypeVar("P")
+"""Where a document speaks of an image, in a few bytes."""
+
+
+class Document(Protocol[P]):
+    """One document; ``found`` is asked for before all else."""
+
+    name: str
+    faults: list[Fault]
+    findings: list[Finding]
+
+    def found(self, names: ImageNames) -> Iterator[tuple[str, P]]:
+        """Yield each image that it speaks of and that is there; note what it speaks of that is not."""
+
+    def labels(self, place: P) -> tuple[Labels, list[Fault]]:
+        """Return what is said of an image, and all that is wrong with that."""
+
+    def split(self, place: P) -> Split | None:
+        """Return the split that an image is in by what is said of it."""
+
+
+def read_documents(listing: Listing, documents: Sequence[Document[P]]) -> Reading:
+    """Return each image with what the documents say of it; one that none speaks of is not annotated."""
+    names = ImageNames(listing.images)
+    entries: dict[str, tuple[Document[P], P]] = {}
+    faults: list[Fault] = []
+    for document in documents:
+        for path, place in document.found(names):
+            before, _ = entries.setdefault(path, (document, place))
+            if before is not document:
+                faults.append(Fault(f"{path} is listed in {before.name} as well", document.name))
+        faults.extend(document.faults)
+    findings = chain(*(document.findings for document in documents), _unlisted(listing.images, entries))
+    return Reading(len(listing.images), _records(listing.images, entries), findings, faults)
+
+
+def _unlisted(images: Sequence[str], entries: Mapping[str, object]) -> Iterator[Finding]:
+    for image in images:
+        if image not in entries:
+            yield Finding(subject=image, detail="No document lists it: it is not annotated.", kind="no entry")
+
+
+def _records(images: Sequence[str], entries: Mapping[str, tuple[Document[P], P]]) -> Iterator[FileRecord]:
+    for path in images:
+        entry = entries.get(path)
+        by_folder = split_of(folder_of(path))
+        if entry is None:
+            yield FileRecord(path, by_folder)
+        else:
+            document, place = entry
+            labels, faults = document.labels(place)
+            yield FileRecord(path, document.split(place) or by_folder, labels, faults=tuple(faults))
