@@ -56,6 +56,7 @@ def _with_more(row: AnnotationRow, entry: dict[str, Any]) -> AnnotationRow:
         attributes=attributes_text(attributes) if attributes else "",
         author=_text(entry.get("author") or ""),
         id=_id(entry.get("annotation_id")),
+        area=None if entry.get("area_is_derived") is True else row.area,
     )
 
 

@@ -49,7 +49,7 @@ class CocoWriter:
         self._images.write((b"," if number > 1 else b"") + orjson.dumps(entry))
         for annotation in image.annotations or ():
             category = self._classes.of(annotation.class_name)
-            if category is not None:
+            if category is not None and has_place(annotation):
                 self._add(annotation, number, category)
 
     def pieces(self) -> Iterator[bytes]:
@@ -82,13 +82,18 @@ class CocoWriter:
         self._annotations.write((b"," if number > 1 else b"") + orjson.dumps(entry))
 
 
+def has_place(row: AnnotationRow) -> bool:
+    """Return whether an annotation is somewhere in the picture."""
+    return row.box is not None or bool(row.polygons) or row.mask is not None
+
+
 def coco_losses(row: AnnotationRow) -> Iterator[tuple[str, str]]:
     """Yield the kind and detail of what a COCO document cannot say of an annotation."""
     if row.class_name is None:
         yield "annotations without a class", "It has no class, and is left out."
-    elif row.box is None and not row.polygons and row.mask is None:
-        yield "annotations without a place", "It has no box, polygon or mask."
-    if row.polygons and row.mask is not None:
+    elif not has_place(row):
+        yield "annotations without a place", "It has no box, polygon or mask, and is left out."
+    elif row.polygons and row.mask is not None:
         yield "masks beside polygons", "It has polygons and a mask; the polygons are kept."
 
 
@@ -105,6 +110,8 @@ def _more(row: AnnotationRow) -> dict[str, Any]:
         more["box_quality"] = row.quality
     if row.author:
         more["author"] = row.author
+    if row.area is None and (row.polygons or row.mask):
+        more["area_is_derived"] = True
     if row.id is not None:
         more["annotation_id"] = row.id.hex()
     if row.attributes:

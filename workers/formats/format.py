@@ -81,6 +81,8 @@ class Reading(NamedTuple):
     """What makes the source unfit; records are still there, so that all that is wrong can be told at once."""
     parse: Parse | None = None
     """Reads the files of labels, where records have such."""
+    taken_for: str = ""
+    """The variant of the format, where it has several."""
     predictions: Mapping[LayerName, Predictions] = {}
     """Where the layers of predictions come from, beside the layer that is imported."""
 

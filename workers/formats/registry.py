@@ -1,6 +1,7 @@
 """The formats there are: how each is read and written, and which of them a folder has."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 from schemas.errors import Invalid
@@ -16,6 +17,9 @@ from workers.formats.plain import Plain
 from workers.formats.plain_exporter import PlainExporter
 from workers.formats.voc import Voc
 from workers.formats.voc_exporter import VocExporter
+from workers.formats.yolo import Yolo
+from workers.formats.yolo_exporter import YoloExporter
+from workers.formats.yolo_settings import Variant
 
 
 class Entry(NamedTuple):
@@ -23,6 +27,8 @@ class Entry(NamedTuple):
 
     reader: Format | None = None
     exporter: Callable[[Order], Exporter] | None = None
+    variant_of: str = ""
+    """The format that detects it, where it is one's variant."""
 
 
 FORMATS: Final[Mapping[str, Entry]] = {
@@ -32,6 +38,11 @@ FORMATS: Final[Mapping[str, Entry]] = {
     "datumaro": Entry(Datumaro()),
     "cvat": Entry(Cvat()),
     "labelme": Entry(LabelMe()),
+    "yolo": Entry(Yolo("yolo", None), partial(YoloExporter, Variant.BOXES)),
+    **{
+        variant: Entry(Yolo(variant, variant), partial(YoloExporter, variant), variant_of="yolo")
+        for variant in (Variant.POLYGONS, Variant.ORIENTED, Variant.KEYPOINTS)
+    },
     "none": Entry(Plain(), PlainExporter),
 }
 READERS: Final[Mapping[str, Format]] = {name: entry.reader for name, entry in FORMATS.items() if entry.reader}
@@ -62,7 +73,7 @@ def detect(listing: Listing) -> Format:
 
     Raise Invalid where it looks like several, or has nothing that any format looks for.
     """
-    found = [form for form in READERS.values() if form.name != "none" and form.detect(listing)]
+    found = [form for name, form in READERS.items() if _is_looked_for(name) and form.detect(listing)]
     if len(found) > 1:
         message = f"The files look like several formats: {', '.join(form.name for form in found)}."
         raise Invalid(message, step="Name the one that is meant as `format`.")
@@ -70,6 +81,12 @@ def detect(listing: Listing) -> Format:
         return found[0]
     if READERS["none"].detect(listing):
         return READERS["none"]
-    looked = "; ".join(f"{form.name}: {form.looks_for}" for form in READERS.values())
+    looked = "; ".join(
+        f"{form.name}: {form.looks_for}" for name, form in READERS.items() if not FORMATS[name].variant_of
+    )
     message = f"There is nothing to import. Looked for {looked}."
     raise Invalid(message, step="Check the path; images are known by suffixes such as .jpg and .png.")
+
+
+def _is_looked_for(name: str) -> bool:
+    return name != "none" and not FORMATS[name].variant_of

@@ -25,3 +25,9 @@ class Spool:
             file.seek(0)
             while piece := file.read(PIECE_BYTES):
                 yield piece
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield all that was written, line by line, and close."""
+        with self._file as file:
+            file.seek(0)
+            yield from file

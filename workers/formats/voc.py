@@ -9,7 +9,7 @@ from schemas.reports import Finding
 from storage.datasets.rows import ImageRow
 from workers.formats.format import FileRecord, Labels, Listing, Reading
 from workers.formats.voc_labels import read_labels
-from workers.formats.voc_layout import ListedSplits, Matches
+from workers.formats.voc_layout import ListedSplits, Matches, is_split_list
 
 IMAGE_FOLDERS: Final = frozenset({"images", "jpegimages"})
 LABEL_FOLDERS: Final = frozenset({"annotations", "gt"})
@@ -24,8 +24,10 @@ class Voc:
     looks_for = "XML files with <annotation>, in annotations/, gt/ or beside the images"
 
     def detect(self, listing: Listing) -> bool:
-        """Return whether there is an XML file that looks like an annotation."""
-        return any(_is_annotation(listing.folder / path) for path in _xml_files(listing.others))
+        """Return whether there is an XML file that looks like an annotation, or a list of a split in its place."""
+        return any(map(is_split_list, listing.others)) or any(
+            _is_annotation(listing.folder / path) for path in _xml_files(listing.others)
+        )
 
     def read(self, listing: Listing) -> Reading:
         """Return each image with the XML file of its name; an image without one is not annotated."""

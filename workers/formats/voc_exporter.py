@@ -6,7 +6,7 @@ from typing import ClassVar
 from workers.formats.exporter import ExportedImage, Member, Order
 from workers.formats.losses import tell_of_image
 from workers.formats.split_lists import SplitLists
-from workers.formats.voc_writer import voc_losses, voc_xml
+from workers.formats.voc_writer import voc_image_losses, voc_losses, voc_xml
 
 
 class VocExporter:
@@ -24,6 +24,8 @@ class VocExporter:
         if image.annotations is None:
             tell_of_image(image, self._losses, attributes=False, splits=True)
             return
+        for kind, detail in voc_image_losses(image):
+            self._losses.add(image.subject(), detail, kind=kind)
         for annotation in image.annotations:
             for kind, detail in voc_losses(annotation):
                 self._losses.add(image.subject(annotation), detail, kind=kind)

@@ -1,5 +1,6 @@
 """Which XML file belongs to which image, and which split an image is listed in."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -11,6 +12,7 @@ from workers.formats.format import IMAGE_MISSING, Listing
 from workers.formats.listing import base_name, folder_of, split_of, stem_of
 from workers.formats.voc_labels import file_name_in
 
+_FLAG: Final = re.compile(r"\s+-?[01]$")
 LISTS: Final = {"train": Split.TRAINING, "val": Split.VALIDATION, "test": Split.TEST}
 
 
@@ -76,16 +78,22 @@ class Matches:
         return self._by_name.get(name, ())
 
 
+def is_split_list(path: str) -> bool:
+    """Return whether a file is ImageSets/Main/train.txt, or one like it."""
+    *folders, name = path.lower().split("/")
+    return "imagesets" in folders and name.endswith(".txt") and stem_of(name) in LISTS
+
+
 class ListedSplits:
     """The splits that ImageSets/Main/{train,val,test}.txt list, else those that folders are named after."""
 
     def __init__(self, listing: Listing) -> None:
         self.findings: list[Finding] = []
         self._listed: dict[str, Split] = {}
+        self._stems = frozenset(base_name(stem_of(image)) for image in listing.images)
         for path in listing.others:
-            parts = path.lower().split("/")
-            if "imagesets" in parts[:-1] and parts[-1].endswith(".txt") and stem_of(parts[-1]) in LISTS:
-                self._read(listing.folder / path, path, LISTS[stem_of(parts[-1])])
+            if is_split_list(path):
+                self._read(listing.folder / path, path, LISTS[stem_of(base_name(path.lower()))])
 
     def of(self, image: str) -> Split | None:
         """Return the split of an image, None where nothing names one."""
@@ -93,20 +101,25 @@ class ListedSplits:
             return self._listed.get(base_name(stem_of(image)))
         return split_of(folder_of(image))
 
-    def _read(self, path: Path, name: str, split: Split) -> None:
+    def _read(self, path: Path, file: str, split: Split) -> None:
         text = path.read_text(encoding="utf-8", errors="replace")
         for number, line in enumerate(text.splitlines(), start=1):
-            words = line.split()
-            if not words:
+            name = self._name(line.strip())
+            if not name:
                 continue
-            before = self._listed.setdefault(_listed_name(words[0]), split)
+            before = self._listed.setdefault(name, split)
             if before is not split:
-                detail = f"{words[0]} is listed for {before} as well, and stays there."
-                self.findings.append(Finding(subject=f"{name}:{number}", detail=detail, kind="split"))
+                detail = f"{name} is listed for {before} as well, and stays there."
+                self.findings.append(Finding(subject=f"{file}:{number}", detail=detail, kind="split"))
+
+    def _name(self, line: str) -> str:
+        """Return the stem that a line lists; lists of one class have -1, 0 or 1 after it."""
+        name = _listed_name(line)
+        return name if name in self._stems else _listed_name(_FLAG.sub("", line))
 
 
-def _listed_name(word: str) -> str:
-    name = base_name(word)
+def _listed_name(line: str) -> str:
+    name = base_name(line)
     # A stem may have dots of its own; only what is an image's suffix is cut off.
     return stem_of(name) if name.lower().endswith((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")) else name
 

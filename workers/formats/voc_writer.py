@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from storage.datasets.rows import AnnotationRow
 from workers.formats.exporter import ExportedImage, attributes_of
 from workers.formats.losses import Field, lost_fields
-from workers.formats.voc_labels import ABSENT, FLAGS
+from workers.formats.voc_labels import ABSENT, DECIMALS, FLAGS
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 # What XML 1.0 has no way to say.
@@ -19,17 +19,16 @@ _UNSAYABLE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ff
 _ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _IN_PLACE: Final = frozenset({"cm", *FLAGS})
 _KEPT: Final = frozenset[Field]({"rotation", "confidence", "quality", "attributes", "annotation ids"})
-_MODEL: Final = "image_quality"
+_QUALITY: Final = "image_quality"
 
 
 def voc_xml(image: ExportedImage) -> bytes:
-    """Return the VOC file of an image: its annotations that have a box, without any none.
+    """Return the VOC file of an image: its annotations that have a class and a box.
 
     Corners are pixels inside the box: xmax is x + width - 1, and a box thinner than a pixel becomes one pixel wide.
     What else cannot be said in this format is told by ``voc_losses``.
     """
-    attributes = dict(image.attributes)
-    quality = attributes.pop(_MODEL, ABSENT)
+    quality, attributes = _with_quality(image)
     head = (
         f"<annotation>\n  <folder>folder</folder>\n  <filename>{_text(image.name)}</filename>\n"
         "  <source>\n    <annotation>unknown</annotation>\n    <image>unknown</image>\n  </source>\n"
@@ -42,28 +41,53 @@ def voc_xml(image: ExportedImage) -> bytes:
         f"  <image_quality>{_text(quality)}</image_quality>\n",
     ]
     for row in image.annotations or ():
-        if row.box is not None:
+        if _fits(row):
             parts += _object(row)
     return "".join((*parts, "</annotation>\n")).encode()
 
 
+def _fits(row: AnnotationRow) -> bool:
+    return row.box is not None and row.class_name is not None
+
+
 def voc_losses(row: AnnotationRow) -> Iterator[tuple[str, str]]:
     """Yield the kind and detail of what a VOC file cannot say of an annotation."""
+    if row.class_name is None:
+        yield "annotations without a class", "It has no class, and is left out."
+        return
     if row.box is None:
         yield "annotations without a box", "It has no box, and is left out."
         return
     yield from lost_fields(row, keeps=_KEPT)
     if row.box[2] < 1 or row.box[3] < 1:
         yield "boxes thinner than a pixel", f"Its box of {row.box[2]} x {row.box[3]} becomes one pixel wide or high."
-    for key, value in attributes_of(row).items() if row.attributes else ():
-        if not _stays(key, value):
-            yield "types of attributes", f"Its attribute {key} is {_json(value)}, which comes back as another text."
+    for change in _changed(attributes_of(row)):
+        yield "types of attributes", f"Its {change}"
+
+
+def voc_image_losses(image: ExportedImage) -> Iterator[tuple[str, str]]:
+    """Yield the kind and detail of what a VOC file cannot say of an image as a whole."""
+    _, attributes = _with_quality(image)
+    for change in _changed(attributes):
+        yield "types of attributes of images", f"Its {change}"
+
+
+def _with_quality(image: ExportedImage) -> tuple[float, dict[str, JsonValue]]:
+    """Return the quality of an image, which has a place of its own if it is a number, and its other attributes."""
+    attributes = dict(image.attributes)
+    quality = attributes.get(_QUALITY)
+    if type(quality) is not float or quality == ABSENT:
+        return ABSENT, attributes
+    del attributes[_QUALITY]
+    return quality, attributes
 
 
 def _object(row: AnnotationRow) -> Iterator[str]:
     attributes = attributes_of(row)
     x, y, width, height = row.box or (0.0, 0.0, 0.0, 0.0)
-    right, bottom = x + max(width, 1.0) - 1, y + max(height, 1.0) - 1
+    # Rounded where binary fractions end, as reading does.
+    right, bottom = (round(low + max(side, 1.0) - 1, DECIMALS) for low, side in ((x, width), (y, height)))
+    right, bottom = max(x, right), max(y, bottom)
     flags = {name: attributes.pop(name, default) for name, default in FLAGS.items()}
     mark = attributes.pop("cm", "")
     yield (
@@ -98,11 +122,22 @@ def _values(name: str, values: Mapping[str, JsonValue], indent: str) -> Iterator
         yield f"{indent}<attributes>\n{inside}{indent}</attributes>\n"
 
 
-def _stays(key: str, value: JsonValue) -> bool:
-    """Return whether an attribute is read again as it is written."""
-    if key in _IN_PLACE and value in (0, 1):
-        return not isinstance(value, (bool, float))
-    return isinstance(value, str) and value == value.strip() and not _UNSAYABLE.search(value)
+def _changed(attributes: Mapping[str, JsonValue]) -> Iterator[str]:
+    """Yield what is to be said of each attribute that is not read again as it is written."""
+    for key, value in attributes.items():
+        again = _again(key, value)
+        if type(again) is not type(value) or again != value or key != _unsaid(key).strip():
+            yield f"attribute {key} is {_json(value)[:100]}, which comes back as {_json(again)[:100]}."
+
+
+def _again(key: str, value: JsonValue) -> JsonValue:
+    # XML has one end of line.
+    text = _unsaid(_plain(value)).replace("\r\n", "\n").replace("\r", "\n").strip()
+    if key not in _IN_PLACE:
+        return text
+    if not text or text == FLAGS.get(key):
+        return None
+    return int(text) if text in {"0", "1"} else text
 
 
 def _json(value: JsonValue) -> str:
@@ -110,12 +145,20 @@ def _json(value: JsonValue) -> str:
 
 
 def _text(value: JsonValue) -> str:
-    return _escaped(value if isinstance(value, str) else _json(value))
+    return _escaped(_plain(value))
+
+
+def _plain(value: JsonValue) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+def _unsaid(text: str) -> str:
+    return _UNSAYABLE.sub("", text)
 
 
 @lru_cache(maxsize=10_000)
 def _escaped(text: str) -> str:
-    return _UNSAYABLE.sub("", text).translate(_ESCAPED)
+    return _unsaid(text).translate(_ESCAPED)
 
 
 def _number(value: float) -> str:

@@ -103,7 +103,7 @@ class _Import:
         self._assets.fail((*reading.faults, *self._missing(), *self._clashes(reading)))
         await self._take_all(folder, reading)
         predictions = self._predictions(reading)
-        summary = self._summary(form)
+        summary = self._summary(reading.taken_for or form.name)
         problem = self._problem(reading)
         if problem is not None:
             report = await self._report(summary)
@@ -198,10 +198,10 @@ class _Import:
             return Invalid(message, step="See the report for the reason of each.")
         return None
 
-    def _summary(self, form: Format) -> dict[str, JsonValue]:
+    def _summary(self, taken_for: str) -> dict[str, JsonValue]:
         counts = self._findings.counts
         return {
-            "format": form.name,
+            "format": taken_for,
             "images": self._assets.images,
             "annotated": self._assets.annotated,
             "annotations": self._assets.annotations,

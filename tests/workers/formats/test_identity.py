@@ -1,0 +1,70 @@
+"""Export and import are the identity, apart from what the export told; each format joins by a line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+
+from schemas.annotations import ATTRIBUTES, GROUND_TRUTH
+from schemas.reports import Finding
+from storage.datasets.rows import AnnotationRow, AssetRow
+from tests.workers.formats.round_trips import LOST_BY, differences, read, told_of, versions, write
+from workers.importing.segments import Gathered
+
+FORMATS = ["voc", "coco", "yolo", "yolo-seg", "yolo-obb", "yolo-pose", "none"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(version=versions())
+@settings(max_examples=40, deadline=None)
+def test_what_differs_after_a_round_trip_is_what_was_told(form: str, version: list[AssetRow]) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "scratch").mkdir()
+        told = told_of(write(form, version, Path(folder) / "there", Path(folder) / "scratch"))
+        again = read(Path(folder) / "there", version)
+
+    assert not again.faults
+    assert again.assets.keys() == {row.image.file_name for row in version}
+    for row in version:
+        _check_image(row, again.assets[row.image.file_name], told.get(row.image.file_name, []))
+        _check_annotations(row, again.assets[row.image.file_name], told)
+    assert again.taken_for == form or not any(GROUND_TRUTH in row.layers for row in version)
+
+
+def _check_image(before: AssetRow, after: Gathered, told: Sequence[Finding]) -> None:
+    kinds = {finding.kind.removeprefix("types of ").split(" ")[0] for finding in told}
+    said = before.layers.get(ATTRIBUTES, ())
+    assert (after.attributes != (said[0].attributes if said else "")) == ("attributes" in kinds)
+    assert (after.split is not before.split) == ("splits" in kinds)
+    assert after.image.file_name == before.image.file_name
+
+
+def _check_annotations(before: AssetRow, after: Gathered, told: dict[str, list[Finding]]) -> None:
+    given = before.layers.get(GROUND_TRUTH)
+    told_of_image = {finding.kind for finding in told.get(before.image.file_name, ())}
+    assert (given is None) == (after.annotations is None) or "annotations of images" in told_of_image
+    if given is None or after.annotations is None:
+        return
+    kept = [row for row in given if not _is_left_out(_told_of(before, row, told))]
+    assert len(after.annotations) == len(kept)
+    for one, other in zip(kept, after.annotations, strict=True):
+        kinds = {finding.kind for finding in _told_of(before, one, told)}
+        differing = differences(one, other)
+        assert differing <= {field for kind in kinds for field in LOST_BY[kind]} | _implied(one), (one, other, kinds)
+        assert {kind for kind in kinds if not LOST_BY[kind] & differing} == set(), (one, other, kinds)
+
+
+def _told_of(before: AssetRow, row: AnnotationRow, told: dict[str, list[Finding]]) -> list[Finding]:
+    assert row.id is not None
+    return told.get(f"{before.image.file_name} {row.id.hex()}", [])
+
+
+def _is_left_out(told: Sequence[Finding]) -> bool:
+    return any("left out" in finding.detail for finding in told)
+
+
+def _implied(row: AnnotationRow) -> set[str]:
+    """Return what an import adds to an annotation that has no box but a place: the box about it."""
+    return {"box"} if row.box is None else set()
