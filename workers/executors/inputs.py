@@ -20,6 +20,7 @@ from workers.executors.contract import ExportFormat
 from workers.executors.layout import ANNOTATIONS, ASSETS, CONFIGURATION, ENVIRONMENT, MODELS, Layout, RunFolder
 from workers.executors.scratch import scratch_errors
 from workers.formats.ark_writer import ark_text
+from workers.formats.class_numbers import ClassNumbers
 from workers.formats.coco_writer import coco_document
 from workers.formats.exporter import ExportedImage, exported_image
 from workers.formats.voc_writer import voc_xml
@@ -91,8 +92,10 @@ def annotator(
     def voc(rows: Sequence[AssetRow]) -> Sequence[str | None]:
         return each(rows, "xml", voc_xml)
 
+    numbers = ClassNumbers(classes, first=0, closed=True)
+
     def ark(rows: Sequence[AssetRow]) -> Sequence[str | None]:
-        return each(rows, "txt", lambda image: ark_text(image, classes=classes))
+        return each(rows, "txt", lambda image: ark_text(image, classes=numbers, whole=True))
 
     writers: Mapping[ExportFormat, Annotate] = {
         ExportFormat.VOC: voc,

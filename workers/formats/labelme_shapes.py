@@ -94,12 +94,10 @@ class _Reader:
             self.dropped.append(f"shapes of the type {kind}")
             return
         row = self._placed(kind, shape)
-        attributes: dict[str, JsonValue] = {
-            **an_object(shape.get("flags"), ".flags"),
-            **an_object(shape.get("attributes"), ".attributes"),
-        }
+        flags = {**an_object(shape.get("flags"), ".flags")}
         if row.keypoints:
-            attributes.pop(OCCLUDED, None)
+            flags.pop(OCCLUDED, None)
+        attributes: dict[str, JsonValue] = {**flags, **an_object(shape.get("attributes"), ".attributes")}
         if shape.get(DESCRIPTION):
             attributes[DESCRIPTION] = str(shape[DESCRIPTION])
         self.dropped += [f"shapes[].{str(key)[:50]}" for key in sorted(shape.keys() - SHAPE)]
@@ -169,6 +167,8 @@ def _rotated(points: tuple[float, ...]) -> AnnotationRow | None:
         return None
     across, down = points[2] - points[0], points[3] - points[1]
     width, height = math.hypot(across, down), math.hypot(points[4] - points[2], points[5] - points[3])
+    if not width:
+        across, down = points[5] - points[3], points[2] - points[4]
     middle = (points[0] + points[4]) / 2, (points[1] + points[5]) / 2
     box = (middle[0] - width / 2, middle[1] - height / 2, width, height)
     return AnnotationRow(box=box, rotation=math.atan2(down, across))

@@ -37,6 +37,11 @@ _LOST: Final[Mapping[Field, Callable[[AnnotationRow], str]]] = {
 }
 
 
+def has_place(row: AnnotationRow) -> bool:
+    """Return whether an annotation has a box or any other shape."""
+    return row.box is not None or bool(row.polygons or row.keypoints) or row.mask is not None
+
+
 def lost_fields(row: AnnotationRow, *, keeps: Collection[Field]) -> Iterator[tuple[str, str]]:
     """Yield the kind and detail of all that an annotation says beyond its class, its box, and what a format keeps."""
     for kind, lost in _LOST.items():

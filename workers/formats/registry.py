@@ -6,13 +6,17 @@ from typing import Final, NamedTuple
 
 from schemas.errors import Invalid
 from workers.formats.ark import Ark
+from workers.formats.ark_exporter import ArkExporter
 from workers.formats.coco import Coco
 from workers.formats.coco_exporter import CocoExporter
 from workers.formats.cvat import Cvat
+from workers.formats.cvat_exporter import CvatExporter
 from workers.formats.datumaro import Datumaro
+from workers.formats.datumaro_exporter import DatumaroExporter
 from workers.formats.exporter import Exporter, Order
 from workers.formats.format import Format, Listing
 from workers.formats.labelme import LabelMe
+from workers.formats.labelme_exporter import LabelMeExporter
 from workers.formats.plain import Plain
 from workers.formats.plain_exporter import PlainExporter
 from workers.formats.voc import Voc
@@ -34,15 +38,15 @@ class Entry(NamedTuple):
 FORMATS: Final[Mapping[str, Entry]] = {
     "voc": Entry(Voc(), VocExporter),
     "coco": Entry(Coco(), CocoExporter),
-    "ark": Entry(Ark()),
-    "datumaro": Entry(Datumaro()),
-    "cvat": Entry(Cvat()),
-    "labelme": Entry(LabelMe()),
     "yolo": Entry(Yolo("yolo", None), partial(YoloExporter, Variant.BOXES)),
     **{
         variant: Entry(Yolo(variant, variant), partial(YoloExporter, variant), variant_of="yolo")
         for variant in (Variant.POLYGONS, Variant.ORIENTED, Variant.KEYPOINTS)
     },
+    "ark": Entry(Ark(), ArkExporter),
+    "datumaro": Entry(Datumaro(), DatumaroExporter),
+    "cvat": Entry(Cvat(), CvatExporter),
+    "labelme": Entry(LabelMe(), LabelMeExporter),
     "none": Entry(Plain(), PlainExporter),
 }
 READERS: Final[Mapping[str, Format]] = {name: entry.reader for name, entry in FORMATS.items() if entry.reader}

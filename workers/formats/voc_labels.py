@@ -125,6 +125,14 @@ def class_name(text: str) -> str:
     return clean_class_name(text)
 
 
+def is_class_name(value: object) -> bool:
+    """Return whether a value is a class name as it is kept."""
+    try:
+        return isinstance(value, str) and class_name(value) == value
+    except ValueError:
+        return False
+
+
 def _box(node: Node, numbers: _Numbers) -> tuple[tuple[float, float, float, float] | None, float]:
     box = node.child("bndbox")
     if box is None:
