@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from client.calls import Calls, Pieces, Refused
+from client.calls import Calls, Pieces, Query, Refused
 from client.files import SeenBytes, file_pieces, saved, unseen
 from schemas.datasets import Version
 from schemas.errors import NotFound, Unavailable
@@ -23,7 +23,6 @@ from schemas.tasks import Task, TaskState
 S = TypeVar("S", bound=Schema)
 FIRST_LOOK_SECONDS: Final = 0.02
 LONGEST_LOOK_SECONDS: Final = 0.5
-EVENTS_TOGETHER: Final = 1_000
 
 
 class Client:
@@ -83,13 +82,21 @@ class Client:
         """Ask for a task; return it as accepted."""
         return await self.post(Task, at("projects", project, "tasks"), parameters)
 
-    async def ended(self, task: Task, *, watch: Callable[[Task], None] = lambda _: None) -> Task:
-        """Wait until a task has succeeded, and return it; ``watch`` sees it on the way."""
+    async def looks(self, task: Task) -> AsyncIterator[Task]:
+        """Yield a task as it is at each look, until it has ended; ask seldom where nothing changes."""
         pause = FIRST_LOOK_SECONDS
-        while not task.is_final:
+        while True:
+            yield task
+            if task.is_final:
+                return
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_LOOK_SECONDS)
             task = await self.get(Task, at("tasks", task.id))
+
+    async def ended(self, task: Task, *, watch: Callable[[Task], None] = lambda _: None) -> Task:
+        """Wait until a task has succeeded, and return it; ``watch`` sees it on the way."""
+        async for now in self.looks(task):
+            task = now
             watch(task)
         if task.state is not TaskState.SUCCEEDED:
             raise Refused(task.problem or _not_succeeded(task))
@@ -106,14 +113,14 @@ class Client:
         raise NotFound("version", ref, step="The dataset has none yet.")
 
     async def events(
-        self, after: int | None = None, *, look_seconds: float = LONGEST_LOOK_SECONDS, **query: str | Sequence[str]
+        self, after: int | None = None, *, query: Query | None = None, look_seconds: float = LONGEST_LOOK_SECONDS
     ) -> AsyncIterator[LoggedEvent]:
         """Yield the events after a position (from now on without one), and then each as it happens, for ever."""
         if (position := after) is None:
             newest = await self.get(Page[LoggedEvent], "/v1/events", last="true")
             position = newest.items[-1].position if newest.items else 0
         while True:
-            page = await self.get(Page[LoggedEvent], "/v1/events", after=position, limit=EVENTS_TOGETHER, **query)
+            page = await self.get(Page[LoggedEvent], "/v1/events", **{**(query or {}), "after": position})
             for logged in page.items:
                 yield logged
                 position = logged.position

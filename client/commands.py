@@ -1,107 +1,126 @@
-"""The command ``ymir``."""
+"""The command ``ymir``: which commands there are. What is behind one is loaded when it is called."""
 
 import argparse
-import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
+
+
+class Command(NamedTuple):
+    """One command: the line about it, and the function ``module:name`` that adds its arguments."""
+
+    help: str
+    adds: str
+
+
+TASK: Final = "tasks:add"
+ONE: Final = "one_task:add_one"
+
+COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
+    "serve": Command("run the whole service on this machine", "service:add_serve"),
+    "projects": Command("list the projects, or make one", "lists:add_projects"),
+    "classes": Command("list the classes of a project, or add some", "lists:add_classes"),
+    "datasets": Command("list the datasets of a project", "lists:add_datasets"),
+    "models": Command("list the models of a project", "lists:add_models"),
+    "import": Command("make a version out of files", TASK),
+    "export": Command("write a version as an archive", TASK),
+    "copy": Command("take over a version of another project", TASK),
+    "merge": Command("join sources, or two lines of work", TASK),
+    "filter": Command("keep the assets that meet the conditions, whole", TASK),
+    "sample": Command("keep a seeded random sample of the assets", TASK),
+    "fuse": Command("merge, then filter, then sample, in one step", TASK),
+    "split": Command("deal the assets out to training, validation and test", TASK),
+    "exclude": Command("remove the assets of other versions", TASK),
+    "relabel": Command("give annotations of a layer other classes", TASK),
+    "train": Command("train a model", TASK),
+    "mine": Command("keep the images from which a model would learn most", TASK),
+    "infer": Command("predict on the assets of a version", TASK),
+    "evaluate": Command("measure predictions against the ground truth of the same version", TASK),
+    "label": Command("have the assets of a version labeled", TASK),
+    "import-model": Command("take in a model package", TASK),
+    "log": Command("show a version and all that it was made of", "versions:add_log"),
+    "show": Command("show what a version holds", "versions:add_show"),
+    "stats": Command("count the objects of a version by class", "versions:add_show"),
+    "diff": Command("show what differs between two versions", "versions:add_diff"),
+    "tag": Command("name a version, or list the names of a dataset", "versions:add_tag"),
+    "tasks": Command("list the tasks of a project", "lists:add_tasks"),
+    "watch": Command("follow a task, or all that happens", "watch:add_watch"),
+    "cancel": Command("cancel a task", ONE),
+    "retry": Command("ask again for what a failed or cancelled task was asked", ONE),
+    "task": {
+        "submit": Command("ask for a task of any type", "one_task:add_submit"),
+        "show": Command("show a task", ONE),
+        "log": Command("show what the executor of a task wrote", ONE),
+        "report": Command("show everything that a task found", ONE),
+        "archive": Command("fetch the archive that an export wrote", ONE),
+    },
+    "admin": {
+        "gc": Command("remove for good what was hidden long ago, and blobs that nothing names", "service:add_collect"),
+        "backup": Command("copy a data folder, also while it is served", "service:add_back_up"),
+    },
+    "completion": Command("write what makes a shell complete commands", "completion:add_completion"),
+}
+
+
+class LazyParser(argparse.ArgumentParser):
+    """A parser that gets its arguments when it is first asked to parse."""
+
+    def __init__(self, *, fill: Callable[["LazyParser"], None] | None = None, **arguments: Any) -> None:  # noqa: ANN401 - argparse's
+        super().__init__(**arguments, allow_abbrev=False)
+        self._fill = fill
+
+    def filled(self) -> "LazyParser":
+        """Return this parser with all its arguments."""
+        if self._fill is not None:
+            fill, self._fill = self._fill, None
+            fill(self)
+        return self
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - argparse's
+        """Parse, with all arguments there."""
+        self.filled()
+        return super().parse_known_args(args, namespace)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 0, or 1 after saying what is wrong and what to do."""
-    given = _parser().parse_args(arguments)
+    """Run one command; return its exit status: 0, or 1 after saying what is wrong and what to do, 2 for its usage."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["complete"]:
+        from client.ymir.completion import complete
+
+        return complete(words[1:])
+    given = parser().parse_args(words)
     status: int = given.run(given)
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ymir", description="Versioned image datasets, and the loop that trains.")
-    parser.add_argument("--version", action="version", version=f"ymir {version('ymir')}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_serve(commands.add_parser("serve", help="run the whole service on this machine"))
-    admin = commands.add_parser("admin", help="work on the stores themselves: gc, backup")
-    tasks = admin.add_subparsers(required=True, metavar="COMMAND")
-    _add_collect(tasks.add_parser("gc", help="remove for good what was hidden long ago, and blobs that nothing names"))
-    _add_back_up(tasks.add_parser("backup", help="copy a data folder, also while it is served"))
-    return parser
+def parser() -> LazyParser:
+    """Return the parser of all commands."""
+    top = LazyParser(prog="ymir", description="Versioned image datasets, and the loop that trains.")
+    top.add_argument("--version", action="version", version=f"ymir {version('ymir')}")
+    _add(top, COMMANDS)
+    return top
 
 
-def _add_serve(serve: argparse.ArgumentParser) -> None:
-    serve.add_argument("--data", type=Path, default=Path("data"), help="the folder that holds everything (data)")
-    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
-    serve.add_argument("--port", type=int, default=8080, help="the port to listen on; 0 for any that is free (8080)")
-    serve.add_argument(
-        "--import-root",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a folder from which imports by path may read; may be repeated",
-    )
-    serve.set_defaults(run=_serve)
+def _add(above: LazyParser, commands: Mapping[str, Command | Mapping[str, Command]]) -> None:
+    below = above.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for name, command in commands.items():
+        if isinstance(command, Command):
+            below.add_parser(name, help=command.help, fill=_filler(name, command))
+        else:
+            _add(below.add_parser(name, help="; ".join(part.help for part in command.values())), command)
 
 
-def _add_collect(collect: argparse.ArgumentParser) -> None:
-    collect.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="the data folder of `ymir serve`; without it, the stores that the YMIR_ settings of the environment name",
-    )
-    collect.add_argument("--dry-run", action="store_true", help="only say what would be removed")
-    collect.add_argument(
-        "--hidden-days",
-        type=int,
-        choices=range(10_000),
-        default=30,
-        metavar="DAYS",
-        help="for how long what was removed over the API can be shown again (30)",
-    )
-    collect.add_argument("--json", action="store_true", help="say it as JSON")
-    collect.set_defaults(run=_collect)
+def _filler(name: str, command: Command) -> Callable[[LazyParser], None]:
+    module, _, function = command.adds.partition(":")
 
+    def fill(parser: LazyParser) -> None:
+        parser.description = command.help
+        getattr(import_module(f"client.ymir.{module}"), function)(parser, name)
 
-def _add_back_up(back_up: argparse.ArgumentParser) -> None:
-    back_up.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="the data folder (data)")
-    back_up.add_argument("to", type=Path, metavar="TO", help="a new folder, or that of an earlier back-up")
-    back_up.set_defaults(run=_back_up)
-
-
-def _serve(given: argparse.Namespace) -> int:
-    from client.addresses import Place
-    from client.embedded import serve
-
-    place = Place(data=given.data, host=given.host, port=given.port, import_roots=tuple(given.import_root))
-    return _run(serve(place), lambda _: None)
-
-
-def _collect(given: argparse.Namespace) -> int:
-    from client.admin import collect_garbage
-    from client.summaries import collected
-
-    told = (lambda found: found.model_dump_json(indent=2)) if given.json else collected
-    work = collect_garbage(given.data, hidden_days=given.hidden_days, dry_run=given.dry_run)
-    return _run(work, lambda found: print(told(found)))
-
-
-def _back_up(given: argparse.Namespace) -> int:
-    from client.admin import back_up
-    from client.summaries import backed_up
-
-    return _run(back_up(given.data, given.to), lambda found: print(backed_up(found, given.to)))
-
-
-def _run(work: Coroutine[Any, Any, Any], tell: Callable[[Any], None]) -> int:
-    from schemas.errors import YmirError
-
-    try:
-        tell(asyncio.run(work))
-    except YmirError as error:
-        print(error.detail, error.step, file=sys.stderr)
-        return 1
-    return 0
+    return fill
 
 
 if __name__ == "__main__":

@@ -1,0 +1,54 @@
+"""How a command ends: its exit status, and what is said when it fails."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from schemas.errors import YmirError
+
+FAILED: Final = 1
+INTERRUPTED: Final = 128 + signal.SIGINT
+TERMINATED: Final = 128 + signal.SIGTERM
+PIPE_CLOSED: Final = 128 + signal.SIGPIPE
+
+
+def run(work: Coroutine[Any, Any, int]) -> int:
+    """Do the work of a command, and return its exit status; what goes wrong is said on standard error.
+
+    SIGINT and SIGTERM cancel the work, which may still tidy up; a second SIGINT ends it at once.
+    """
+    try:
+        status = asyncio.run(_terminable(work))
+        sys.stdout.flush()
+    except YmirError as error:
+        say(told(error))
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except asyncio.CancelledError:
+        return TERMINATED
+    except BrokenPipeError:
+        # Python flushes at its end: there must be something that takes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return status
+
+
+def told(error: YmirError) -> str:
+    """Return what is wrong, where, and what to do next."""
+    where = [f"  {fault.pointer}: {fault.detail}" if fault.pointer else f"  {fault.detail}" for fault in error.faults]
+    return "\n".join(line for line in (error.detail, *where, error.step) if line)
+
+
+def say(text: str) -> None:
+    """Say something that is no result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+async def _terminable(work: Coroutine[Any, Any, int]) -> int:
+    running = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    return await running

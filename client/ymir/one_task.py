@@ -1,0 +1,108 @@
+"""Commands about one task: ask for any, show it, read what it wrote, cancel it, try it again."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from client.api import at
+from client.reach import reached
+from client.ymir.ending import run
+from client.ymir.progress import displayed
+from client.ymir.reaching import add_common, reading, target
+from client.ymir.tasks import add_waiting, done
+from client.ymir.telling import tell
+from client.ymir.waiting import fetched, followed
+from schemas.errors import Invalid
+from schemas.reports import Report
+from schemas.tasks import Task
+
+
+def add_submit(parser: ArgumentParser, _: str) -> None:
+    """Add the arguments of ``ymir task submit``."""
+    told = 'the parameters, such as {"type": "sample", "source": "train", "count": 10, "dataset": "few"}; - reads them'
+    parser.add_argument("parameters", metavar="JSON", help=told)
+    add_waiting(parser)
+    add_common(parser)
+    parser.set_defaults(run=lambda given: run(done(_parameters(given.parameters), given)), on_server=True)
+
+
+def add_one(parser: ArgumentParser, command: str) -> None:
+    """Add the arguments of a command about one task that there is."""
+    parser.add_argument("task", metavar="TASK", help="the id of a task; `ymir tasks` lists them")
+    if command == "archive":
+        parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="where the archive goes")
+    if command == "retry":
+        add_waiting(parser)
+    add_common(parser, project=False)
+    work = {
+        "show": _show,
+        "log": _log,
+        "report": _report,
+        "archive": _archive,
+        "cancel": _cancel,
+        "retry": _retry,
+    }[command]
+    parser.set_defaults(run=lambda given: run(work(given)))
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    try:
+        found = from_json(sys.stdin.read() if text == "-" else text)
+    except ValueError as error:
+        raise Invalid(f"That is no JSON: {error}.", step="Quote it for the shell, or give - and pipe it in.") from error
+    if not isinstance(found, dict):
+        raise Invalid("The parameters of a task are a JSON object.", step='Begin with {"type": …}.')
+    return found
+
+
+async def _show(given: Namespace) -> int:
+    async with reading(given) as client:
+        task = await client.get(Task, at("tasks", given.task))
+    tell(task.model_dump_json(indent=None if given.json else 2, exclude_defaults=not given.json))
+    return 0
+
+
+async def _log(given: Namespace) -> int:
+    async with reading(given) as client:
+        log = await client.read(at("tasks", given.task, "log"))
+    tell(log.decode(errors="replace").rstrip("\n"))
+    return 0
+
+
+async def _report(given: Namespace) -> int:
+    async with reading(given) as client:
+        report = await client.get(Report, at("tasks", given.task, "report"))
+    if given.json:
+        tell(report.model_dump_json())
+        return 0
+    for finding in report.findings:
+        tell(f"{finding.kind + ': ' if finding.kind else ''}{finding.subject}: {finding.detail}")
+    return 0
+
+
+async def _archive(given: Namespace) -> int:
+    async with reading(given) as client:
+        task = await client.get(Task, at("tasks", given.task))
+        with displayed() as display:
+            await fetched(client, task, given.to, display)
+    tell(str(given.to))
+    return 0
+
+
+async def _cancel(given: Namespace) -> int:
+    async with reading(given) as client:
+        task = await client.post(Task, at("tasks", given.task, "cancel"))
+    if given.json:
+        tell(task.model_dump_json())
+    else:
+        tell(f"{task.id} is {task.state}" if task.is_final else f"{task.id} is to stop, which takes some seconds")
+    return 0
+
+
+async def _retry(given: Namespace) -> int:
+    async with reached(target(given)) as found:
+        task = await found.client.post(Task, at("tasks", given.task, "retry"))
+        return await followed(found, task, given)

@@ -1,0 +1,50 @@
+"""What a task made, in a line each."""
+
+from client.api import Client, at
+from client.ymir.telling import counts_of, name_of, size
+from schemas.datasets import Version
+from schemas.evaluations import EvaluationReport, Figures
+from schemas.models import Model
+from schemas.projects import Project
+from schemas.tasks import Task
+
+
+async def results(client: Client, task: Task) -> list[str]:
+    """Return lines about the version, model, evaluation and archive that a task made."""
+    result, lines = task.result, list[str]()
+    projects = client.items(Project, at("projects"))
+    project = "".join([project.name async for project in projects if project.id == task.project])
+    if result.dataset is not None and result.number is not None:
+        path = at("projects", project, "datasets", result.dataset, "versions", result.number)
+        version = await client.get(Version, path)
+        lines.append(f"{name_of(version)}: {counts_of(version)}")
+    if result.model is not None:
+        lines.append(model_line(await client.get(Model, at("projects", project, "models", result.model))))
+    if result.evaluation is not None:
+        path = at("projects", project, "evaluations", result.evaluation)
+        lines.append(evaluation_line(await client.get(EvaluationReport, path)))
+    if result.archive is not None:
+        lines.append(f"archive of {size(result.archive.size)}: `ymir task archive {task.id} --to FILE` fetches it")
+    if result.labeling is not None:
+        lines.append(f"labeling job {result.labeling}")
+    return lines
+
+
+def model_line(model: Model) -> str:
+    """Return a model's id and how good its recommended stage is."""
+    stage = model.stage(None)
+    measured = "" if stage is None else ", ".join(f"{name} {value:.3f}" for name, value in stage.metrics.items())
+    return f"model {model.id}: {model.name}, stage {model.recommended_stage}" + (f", {measured}" if measured else "")
+
+
+def evaluation_line(evaluation: EvaluationReport) -> str:
+    """Return an evaluation's id and its figures over all classes."""
+    overall = evaluation.overall
+    shown = ("ap", "ap50", "ar")
+    figures = [f"{name} {_figure(overall, name)}" for name in shown]
+    return f"evaluation {evaluation.id}: {', '.join(figures)} on {evaluation.images:,} images"
+
+
+def _figure(figures: Figures, name: str) -> str:
+    value: float | None = getattr(figures, name)
+    return "-" if value is None else f"{value:.3f}"

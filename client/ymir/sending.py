@@ -1,0 +1,56 @@
+"""Where an import takes its files from: as the command line names it, and as the service can read it."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, Final
+
+from client.api import Client, at
+from client.calls import Pieces, Refused
+from client.files import SeenBytes, file_pieces
+from client.reach import Reached, Target
+from client.ymir.packing import packed
+from client.ymir.progress import bytes_shown, displayed
+from schemas.errors import Invalid
+from schemas.tasks import Task
+from schemas.uploads import Upload
+
+POINTER: Final = "/source/path"
+
+
+def local_path(parameters: dict[str, Any], given: Namespace) -> Path | None:
+    """Return the folder or archive of this machine that is to be imported, if one is; raise Invalid without it."""
+    path = parameters.get("source", {}).get("path") if isinstance(parameters.get("source"), dict) else None
+    if path is None or given.on_server:
+        return None
+    found = Path(path).absolute()
+    if not found.exists():
+        step = "Correct the path; one on the machine of the service needs --on-server."
+        raise Invalid(f"There is nothing at {found}.", step=step)
+    return found
+
+
+async def asked(reached: Reached, project: str, parameters: dict[str, Any], path: Path | None, target: Target) -> Task:
+    """Ask for a task. A local path is named where the service can read it, else its files are sent first."""
+    client = reached.client
+    if path is None:
+        return await client.submit(project, parameters)
+    if target.url is None:  # the service is on this machine, and perhaps may read there
+        try:
+            return await client.submit(project, {**parameters, "source": {"path": str(path)}})
+        except Refused as refused:
+            if all(error.pointer != POINTER for error in refused.problem.errors):
+                raise
+    upload = await _sent(client, path)
+    return await client.submit(project, {**parameters, "source": {"upload": upload.id}})
+
+
+async def _sent(client: Client, path: Path) -> Upload:
+    with displayed() as display:
+        name, pieces = _pieces_of(path, lambda done, of: bytes_shown(display, f"sending {path.name}", done, of))
+        return await client.put(Upload, at("uploads", name), pieces)
+
+
+def _pieces_of(path: Path, seen: SeenBytes) -> tuple[str, Pieces]:
+    if path.is_file():
+        return path.name, file_pieces(path, seen=seen)
+    return f"{path.name or 'folder'}.tar", packed(path, seen=seen)

@@ -1,0 +1,117 @@
+"""Waiting for a task: what is shown meanwhile, what it came to, and what an interruption does."""
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from pydantic import JsonValue
+from pydantic_core import to_json
+
+from client.api import Client, at
+from client.calls import Refused
+from client.reach import Reached
+from client.ymir.ending import FAILED, say
+from client.ymir.progress import Display, bytes_shown, displayed
+from client.ymir.results import results
+from client.ymir.telling import tell
+from schemas.errors import YmirError
+from schemas.tasks import Task, TaskState
+
+CANCEL_SECONDS: Final = 15.0
+
+
+async def followed(reached: Reached, task: Task, given: Namespace) -> int:
+    """Wait for the end of a task, unless told not to; say what it came to, and return the exit status.
+
+    A task that waits for people is left to them. When this is interrupted, a task of a service goes on; one that
+    runs in this process is cancelled, since nobody would run it.
+    """
+    client = reached.client
+    if given.no_wait and not reached.is_own:
+        tell(task.model_dump_json() if given.json else task.id)
+        return 0
+    if given.no_wait:
+        say("No service runs on the folder: the task is done here and now.")
+    try:
+        with displayed() as display:
+            task = await _waited(client, task, display)
+            if (to := getattr(given, "to", None)) is not None and task.result.archive is not None:
+                await fetched(client, task, to, display)
+    except asyncio.CancelledError:
+        await _interrupted(reached, task)
+        raise
+    return await _ended(client, task, given)
+
+
+async def fetched(client: Client, task: Task, to: Path, display: Display) -> None:
+    """Save the archive of a task as a file."""
+    path = at("tasks", task.id, "archive")
+    await client.save(path, to, seen=lambda done, of: bytes_shown(display, to.name, done, of))
+
+
+async def _waited(client: Client, task: Task, display: Display) -> Task:
+    async for now in client.looks(task):
+        task = now
+        told = task.progress.phase or ("" if task.state is TaskState.RUNNING else str(task.state))
+        display.show(task.parameters.type, task.progress.fraction, told)
+        if task.state is TaskState.WAITING:
+            break
+    return task
+
+
+async def _interrupted(reached: Reached, task: Task) -> None:
+    if not reached.is_own:
+        say(f"The task goes on. `ymir watch {task.id}` follows it, `ymir cancel {task.id}` stops it.")
+        return
+    say("Cancelling the task; interrupt again to leave at once.")
+    client = reached.client
+    try:
+        async with asyncio.timeout(CANCEL_SECONDS):
+            task = await client.post(Task, at("tasks", task.id, "cancel"))
+            async for now in client.looks(task):
+                task = now
+    except Refused:
+        task = await client.get(Task, at("tasks", task.id))
+    except (YmirError, TimeoutError):
+        say("It could not be cancelled; the next command on the folder runs it again.")
+        return
+    say(f"The task {task.id} is {task.state}.")
+
+
+async def _ended(client: Client, task: Task, given: Namespace) -> int:
+    for warning in task.warnings:
+        say(f"warning: {warning}")
+    if given.json:
+        tell(task.model_dump_json())
+    if task.problem is not None or task.state is TaskState.CANCELLED:
+        say(str(Refused(task.problem)) if task.problem else f"The task {task.id} was cancelled.")
+        _say_report(task)
+        return FAILED
+    if task.state is TaskState.WAITING:
+        say(f"The task waits for {task.waiting_for or 'an answer'}. `ymir watch {task.id}` follows it.")
+    if not given.json:
+        for line in await results(client, task):
+            tell(line)
+        for line in _summary(task.result.summary):
+            tell(line)
+        _say_report(task)
+    return 0
+
+
+def _say_report(task: Task) -> None:
+    if task.report is not None:
+        say(f"All findings: `ymir task report {task.id}`.")
+
+
+def _summary(summary: dict[str, JsonValue]) -> Sequence[str]:
+    return [f"  {name.replace('_', ' ')}: {_shown(value)}" for name, value in summary.items() if value not in ({}, [])]
+
+
+def _shown(value: JsonValue) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, dict) and all(isinstance(part, int | str) for part in value.values()):
+        return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
+    return value if isinstance(value, str) else to_json(value).decode()
