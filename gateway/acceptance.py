@@ -4,6 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from gateway.class_names import NAMES_CLASSES, names_in, with_main_names
+from gateway.finding import project_named
 from gateway.named import fault_of, named_faults
 from gateway.problems import gathered
 from gateway.services import Services
@@ -12,7 +13,7 @@ from schemas.algebra_parameters import FilterParameters, RelabelParameters
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.exchange_parameters import ExportParameters, LabelParameters
 from schemas.model_parameters import EvaluateParameters
-from schemas.parameters import Parameters
+from schemas.parameters import Parameters, RefElsewhere
 from schemas.projects import Project
 from schemas.refs import Ref
 from schemas.task_types import OFFERED, TaskParameters
@@ -35,8 +36,10 @@ async def check(parameters: TaskParameters, project: Project, services: Services
         fault = Fault(f"No worker of this release handles {parameters.type!r}.", "/type")
         raise Invalid("This type of task is not offered.", step=step, faults=[fault])
     # Beside each other: documents that are looked for at the same time are found together.
+    here = (_resolved(pointer, ref, parameters, project, services) for pointer, ref in parameters.refs())
+    elsewhere = (_resolved_elsewhere(ref, services) for ref in parameters.refs_elsewhere())
     resolved, named, target = await asyncio.gather(
-        asyncio.gather(*(_resolved(pointer, ref, parameters, project, services) for pointer, ref in parameters.refs())),
+        asyncio.gather(*here, *elsewhere),
         named_faults(parameters, project, services),
         target_faults(parameters, project, services),
     )
@@ -59,6 +62,21 @@ async def _resolved(
         return None, [fault_of(error, pointer)]
     faults = _layer_faults(parameters, pointer, set(version.counts.layers))
     return Input(pointer=pointer, ref=ref, version=version.id), faults
+
+
+async def _resolved_elsewhere(wanted: RefElsewhere, services: Services) -> tuple[Input | None, list[Fault]]:
+    """Return what a ref into another project names, and what is wrong with that."""
+    try:
+        # Every key may read every project; where a caller may not, this is where to say that there is no such one.
+        project = await project_named(services.database, wanted.project)
+    except NotFound as error:
+        return None, [fault_of(error, f"{wanted.pointer}/project")]
+    pointer = f"{wanted.pointer}/ref"
+    try:
+        version = await resolve(wanted.ref, project.id, services.database)
+    except (NotFound, Invalid) as error:
+        return None, [fault_of(error, pointer)]
+    return Input(pointer=pointer, ref=wanted.ref, version=version.id), []
 
 
 def _layer_faults(parameters: Parameters, pointer: str, layers: set[str]) -> list[Fault]:

@@ -57,9 +57,6 @@ def fault_of(error: YmirError, pointer: str) -> Fault:
 
 
 async def _source_faults(source: ImportSource, services: Services) -> list[Fault]:
-    if source.url is not None or source.project is not None:
-        where = "/source/url" if source.url is not None else "/source/project"
-        return [Fault("This release imports paths of the server and uploads.", where)]
     if source.path is not None:
         return await path_faults(source.path, services.settings.import_roots)
     if source.upload is not None and not await services.database.documents(Upload).get_many([source.upload]):

@@ -1,16 +1,19 @@
 """What is asked of the tasks that bring things in, have them labeled, or hand them out."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from typing_extensions import override
 
 from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
-from schemas.parameters import MakesVersion, Parameters, SingleSource, Slot
+from schemas.parameters import MakesVersion, Parameters, RefElsewhere, SingleSource, Slot
 from schemas.refs import Ref
 from schemas.schema import Id, Name, Schema
 from schemas.splits import Split
+from schemas.web_addresses import WebAddress
+
+IMAGES_ALONE: Final = "none"
 
 
 class UnknownClasses(StrEnum):
@@ -28,21 +31,36 @@ class BadImage(StrEnum):
     FAIL = "fail"
 
 
+S3Address = Annotated[
+    str, StringConstraints(max_length=1_100, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\x00-\x1f\\]*)?$")
+]
+
+
 class ImportSource(Schema):
     """Where an import takes its files from: exactly one of these."""
 
     path: str | None = None
-    """A folder or archive on the server, under one of its import roots."""
-    url: str | None = None
+    """A folder, archive or image on the server, under one of its import roots."""
+    url: WebAddress | None = None
+    """An archive or image of the web. It is kept and shown with the task, and so is a signature in its query."""
     upload: Id | None = None
+    """An archive or image that was sent to ``/v1/uploads``."""
+    s3: S3Address | None = None
+    """``s3://bucket/prefix``: all objects below it as files of a folder, or the archive or image that it names."""
+    server: Name | None = None
+    """Which of the S3 servers that the workers know; not needed where only one of them has the prefix."""
     project: Name | None = None
+    """Another project, whose version ``ref`` is taken over."""
     ref: Ref | None = None
 
     @model_validator(mode="after")
     def _is_one_of_them(self) -> Self:
-        given = [self.path, self.url, self.upload, self.project]
+        given = [self.path, self.url, self.upload, self.s3, self.project]
         if sum(value is not None for value in given) != 1 or (self.project is None) != (self.ref is None):
-            message = "give exactly one of path, url, upload, or project with ref"
+            message = "give exactly one of path, url, upload, s3, or project with ref"
+            raise ValueError(message)
+        if self.server is not None and self.s3 is None:
+            message = "a server is named with an s3 prefix only"
             raise ValueError(message)
         return self
 
@@ -66,15 +84,51 @@ class ImportParameters(MakesVersion):
     def refs(self) -> tuple[tuple[str, Ref], ...]:
         return () if self.base is None else (("/base", self.base),)
 
+    @override
+    def refs_elsewhere(self) -> tuple[RefElsewhere, ...]:
+        project, ref = self.source.project, self.source.ref
+        return () if project is None or ref is None else (RefElsewhere("/source", project, ref),)
+
+    def as_copy(self) -> "CopyParameters":
+        """Return what an import of another project's version asks for; only where that is its source."""
+        return CopyParameters(
+            dataset=self.dataset,
+            tag=self.tag,
+            message=self.message,
+            project=self.source.project or "",
+            ref=self.source.ref or "",
+            unknown_classes=self.unknown_classes,
+            annotations=self.format != IMAGES_ALONE,
+            split=self.split,
+        )
+
+    @model_validator(mode="after")
+    def _of_a_project_or_of_files(self) -> Self:
+        of_files = self.layer != GROUND_TRUTH or self.base is not None or self.on_bad_image is not BadImage.SKIP
+        if self.source.project is not None and (of_files or self.format not in {None, IMAGES_ALONE}):
+            message = (
+                "layer, base, on_bad_image and a format other than none are about files; "
+                "a version of another project has its own layers"
+            )
+            raise ValueError(message)
+        return self
+
 
 class CopyParameters(MakesVersion):
-    """Take over a version of another project."""
+    """Take over a version of another project, with all its layers under the names of this one's classes."""
 
     type: Literal["copy"] = "copy"
     project: Name
     ref: Ref
     unknown_classes: UnknownClasses = UnknownClasses.STOP
     annotations: bool = True
+    """Without them the images alone are taken over."""
+    split: Split | None = None
+    """The use of all images; when not given, what it is in the source."""
+
+    @override
+    def refs_elsewhere(self) -> tuple[RefElsewhere, ...]:
+        return (RefElsewhere("", self.project, self.ref),)
 
 
 class LabelParameters(SingleSource):

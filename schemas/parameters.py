@@ -1,7 +1,7 @@
 """What every type of task is asked for: the parts that their parameters share."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import AfterValidator, Field
 from typing_extensions import override
@@ -25,6 +25,14 @@ class Slot(StrEnum):
     SERVICE = "service"
 
 
+class RefElsewhere(NamedTuple):
+    """A ref into another project, by the name of that; the pointer is that of the object that has both."""
+
+    pointer: str
+    project: str
+    ref: Ref
+
+
 class Parameters(Schema):
     """What every type of task has in common."""
 
@@ -37,6 +45,10 @@ class Parameters(Schema):
 
     def refs(self) -> tuple[tuple[str, Ref], ...]:
         """Return the refs that are to be resolved on acceptance, each after its JSON pointer."""
+        return ()
+
+    def refs_elsewhere(self) -> tuple[RefElsewhere, ...]:
+        """Return the refs into other projects, which are resolved on acceptance like the others."""
         return ()
 
 

@@ -57,6 +57,7 @@ OFFERED: Final = frozenset(
         "fuse",
         "relabel",
         "replay",
+        "copy",
         "train",
         "mine",
         "infer",

@@ -1,7 +1,6 @@
-"""Where an import takes its files from: a folder or archive of the server, or an upload."""
+"""Where an import takes its files from: a path of the server, an upload, a URL, or an S3 prefix."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +9,10 @@ from schemas.errors import Invalid
 from schemas.exchange_parameters import ImportSource
 from schemas.uploads import Upload
 from storage.ports import Blobs, Database
-from workers.archives import ArchiveLimits, unpack
+from workers.downloading import download
+from workers.importing.settings import ImportSettings
+from workers.s3_prefixes import fetch_prefix
+from workers.source_files import folder_of
 
 Report = Callable[[float, str], None]
 
@@ -20,21 +22,21 @@ async def opened(
     source: ImportSource,
     *,
     scratch: Path,
-    roots: Sequence[Path],
-    limits: ArchiveLimits,
+    settings: ImportSettings,
     progress: Report,
     database: Database,
     blobs: Blobs,
 ) -> AsyncIterator[Path]:
-    """Give the folder of a source, archives unpacked below ``scratch``; raise Invalid for what cannot be opened."""
-    path = await _path_of(source, scratch=scratch, roots=roots, database=database, blobs=blobs)
+    """Give the folder of a source; what is a file or comes from elsewhere is put below ``scratch``.
+
+    Raise Invalid for what cannot be opened, NotFound for an upload that has gone, Unavailable for a server that does
+    not answer.
+    """
+    path = await _path_of(source, scratch=scratch, settings=settings, progress=progress, database=database, blobs=blobs)
     if path.is_dir():
         yield path
         return
-    folder = scratch / "unpacked"
-    folder.mkdir()
-    await _unpacked(path, folder, limits=limits, progress=progress)
-    yield folder
+    yield await folder_of(path, scratch / "unpacked", limits=settings.archive_limits, progress=progress)
 
 
 def path_under(roots: Sequence[Path], path: str) -> Path:
@@ -50,42 +52,26 @@ def path_under(roots: Sequence[Path], path: str) -> Path:
 
 
 async def _path_of(
-    source: ImportSource, *, scratch: Path, roots: Sequence[Path], database: Database, blobs: Blobs
+    source: ImportSource,
+    *,
+    scratch: Path,
+    settings: ImportSettings,
+    progress: Report,
+    database: Database,
+    blobs: Blobs,
 ) -> Path:
     if source.path is not None:
-        return await asyncio.to_thread(path_under, roots, source.path)
+        return await asyncio.to_thread(path_under, settings.import_roots, source.path)
+    folder = scratch / "fetched"
+    folder.mkdir()
+    if source.url is not None:
+        return await download(source.url, folder, settings=settings, progress=progress)
+    if source.s3 is not None:
+        return await fetch_prefix(source.s3, folder, server=source.server, settings=settings, progress=progress)
     if source.upload is None:
-        message = "Importing from a URL or another project is not offered yet."
-        raise Invalid(message, step="Import from a path, or upload the files.")
+        message = "A version of another project is no source of files."
+        raise Invalid(message, step="Ask for a copy.")
     upload = await database.documents(Upload).get(source.upload)
-    path = scratch / (Path(upload.name).name or "upload")
+    path = folder / (Path(upload.name).name or "upload")
     await blobs.fetch(upload.blob.digest, path)
     return path
-
-
-async def _unpacked(path: Path, folder: Path, *, limits: ArchiveLimits, progress: Report) -> None:
-    stopped = threading.Event()
-
-    def told(fraction: float) -> None:
-        if stopped.is_set():
-            raise _StoppedError
-        progress(fraction, "unpacking")
-
-    def work() -> None:
-        found = unpack(path, folder, limits=limits, progress=told)
-        if found.archives and len(found.archives) == found.files:
-            message = f"The archive holds only other archives, such as {found.archives[0]!r}."
-            raise Invalid(message, step="Unpack it once, and send what was inside.")
-
-    thread = asyncio.create_task(asyncio.to_thread(work))
-    try:
-        await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        # The folder goes away afterwards: nobody may be writing into it by then.
-        stopped.set()
-        await asyncio.wait([thread])
-        raise
-
-
-class _StoppedError(Exception):
-    """The unpacking is to end."""

@@ -9,6 +9,7 @@ from storage.cache import BlobCache
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.executors.runtime import ExecutorRuntime
+from workers.handlers.copy import copy
 from workers.handlers.evaluate import evaluate
 from workers.handlers.export import export
 from workers.handlers.import_model import import_model
@@ -53,6 +54,7 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
         **{kind: partial(transform, library=library, blobs=blobs, database=database) for kind in STEPS},
         "merge": partial(merge, library=library, blobs=blobs, database=database),
         "replay": partial(replay, library=library, blobs=blobs, database=database),
+        "copy": partial(copy, library=library, blobs=blobs, database=database),
         "train": partial(train, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
         "mine": partial(mine, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
         "infer": partial(infer, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),

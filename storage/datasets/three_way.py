@@ -20,7 +20,7 @@ from storage.datasets.lookup import annotations_of
 from storage.datasets.reading import Segments
 from storage.datasets.reconcile import Clash, Reconciled, Rows, reconciled
 from storage.datasets.restriction import Ids
-from storage.datasets.rows import AnnotationRow, ImageRow
+from storage.datasets.rows import ImageRow
 from storage.datasets.segments import build_segment
 from storage.datasets.selections import Mask, Masks, all_rows, difference, intersection, tidied, union
 from storage.datasets.space import Space
@@ -85,9 +85,7 @@ class ThreeWay:
     is_open: bool = False
 
 
-async def three_way(
-    sides: Sides, *, decide: Decide, prefer: Take, ids: Ids, library: Segments
-) -> ThreeWay:
+async def three_way(sides: Sides, *, decide: Decide, prefer: Take, ids: Ids, library: Segments) -> ThreeWay:
     """Return what two contents made of a base, as one.
 
     The images are united: one that a side lacks is not deleted. Of an image row and of a split, what one side alone
@@ -269,9 +267,7 @@ class _Writer:
         return self._masks
 
     async def _keep(self) -> None:
-        built = await asyncio.to_thread(
-            build_segment, self._assets, self._rows, layer=self._layer, described=False
-        )
+        built = await asyncio.to_thread(build_segment, self._assets, self._rows, layer=self._layer, described=False)
         self._masks[await self._library.keep_segment(built)] = all_rows(len(self._assets))
         self._assets, self._rows, self._count = [], [], 0
 

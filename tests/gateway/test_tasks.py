@@ -207,15 +207,6 @@ async def test_an_upload_that_does_not_exist_is_refused(api: Api) -> None:
     assert problem["errors"][0]["pointer"] == "/source/upload"
 
 
-async def test_a_source_that_this_release_does_not_read_is_refused(api: Api, world: World) -> None:
-    await world.version()
-
-    for source, field in (({"project": PROJECT, "ref": "pool"}, "project"), ({"url": "http://a/b.zip"}, "url")):
-        problem = await api.post(TASKS, {"type": "import", "dataset": "d", "source": source}, expect=422)
-
-        assert [error["pointer"] for error in problem["errors"]] == [f"/source/{field}"]
-
-
 async def test_a_dataset_that_is_hidden_takes_no_version(api: Api, world: World) -> None:
     await world.version()
     await world.version("other")

@@ -32,8 +32,7 @@ async def import_model(
     async with opened(
         work.parameters.source,
         scratch=work.scratch,
-        roots=settings.import_roots,
-        limits=settings.archive_limits,
+        settings=settings,
         progress=lambda fraction, phase: work.progress(0.5 * fraction, phase),
         database=database,
         blobs=blobs,

@@ -21,6 +21,7 @@ from workers.findings import Findings
 from workers.formats.format import IMAGE_MISSING, FileRecord, Format, Listing, Reading
 from workers.formats.listing import list_files
 from workers.formats.registry import detect, format_named
+from workers.handlers.copy import copy
 from workers.image_pool import ImagePool, Inspected, Job
 from workers.images import Limits
 from workers.importing.assets import Assets
@@ -42,12 +43,14 @@ async def import_files(
     pool: ImagePool,
     settings: ImportSettings,
 ) -> Outcome:
-    """Make a version out of the files of a folder, archive or upload.
+    """Make a version out of the files of a folder, archive, URL, S3 prefix or upload; or copy one of another project.
 
     Each image is decoded once, in a process of its own; the same bytes are one asset, under the first of their names
     in the order of paths. Everything wrong is in the report, whether the import goes on or fails. The same files give
     the same digest.
     """
+    if work.parameters.source.project is not None:
+        return await copy(work, library=library, blobs=blobs, database=database)
     classes = await _classes(work, database)
     base = None
     if work.parameters.base is not None:
@@ -56,8 +59,7 @@ async def import_files(
     async with opened(
         work.parameters.source,
         scratch=work.scratch,
-        roots=settings.import_roots,
-        limits=settings.archive_limits,
+        settings=settings,
         progress=lambda fraction, phase: work.progress(0.1 * fraction, phase),
         database=database,
         blobs=blobs,

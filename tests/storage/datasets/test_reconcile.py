@@ -239,6 +239,4 @@ def test_attributes_are_merged_by_name_and_clash_only_where_a_name_does() -> Non
     [clash] = reconciled([], [row('{"a":1,"b":2}')], [row('{"a":true,"c":3}')], by_key=True).parts
 
     assert apart == Reconciled((row('{"a":1,"b":true,"d":1}'),), 0)
-    assert clash == Clash(
-        ConflictKind.ADDED, None, row('{"a":1,"b":2,"c":3}'), row('{"a":true,"b":2,"c":3}')
-    )
+    assert clash == Clash(ConflictKind.ADDED, None, row('{"a":1,"b":2,"c":3}'), row('{"a":true,"b":2,"c":3}'))

@@ -120,7 +120,8 @@ def model(base: Plain, ours: Plain, theirs: Plain, prefer: Take) -> dict[bytes, 
         layers = {
             name: set(rows)
             for name in LAYERS
-            if (rows := model_layer(*(None if s is None else s.layers.get(name) for s in sides), name, prefer)) is not None
+            if (rows := model_layer(*(None if s is None else s.layers.get(name) for s in sides), name, prefer))
+            is not None
         }
         found[asset] = (model_choice(old, mine, other, prefer), layers)
     return found
@@ -154,8 +155,7 @@ async def test_a_merge_is_that_of_each_asset(parcels: tuple[Parcel, Parcel, Parc
     plains = [await said(shelf, content) for content in contents]
     found = await said(shelf, result.content)
     assert {
-        asset: (known.split, {name: set(rows) for name, rows in known.layers.items()})
-        for asset, known in found.items()
+        asset: (known.split, {name: set(rows) for name, rows in known.layers.items()}) for asset, known in found.items()
     } == model(*plains, prefer)
     assert sum(tally.conflicts for tally in result.layers.values()) == len(clashes)
     assert not result.is_open
@@ -168,9 +168,7 @@ async def test_conflicts_are_the_same_however_the_contents_are_cut_and_leave_the
 ) -> None:
     shelf = Shelf()
     cut = [await shelf.content(parcel) for parcel in parcels]
-    whole = [
-        await shelf.content(parcel._replace(cut=dict.fromkeys(parcel.plain, 0), apart=True)) for parcel in parcels
-    ]
+    whole = [await shelf.content(parcel._replace(cut=dict.fromkeys(parcel.plain, 0), apart=True)) for parcel in parcels]
 
     result, clashes = await merge(shelf, *cut, take=None)
     other, same = await merge(shelf, *whole, take=None)
@@ -220,7 +218,9 @@ DOG = AnnotationRow("dog", (50.0, 0.0, 10.0, 10.0), id=b"d" * 16)
 MOVED = CAT._replace(box=(1.0, 0.0, 10.0, 10.0))
 
 
-async def of(shelf: Shelf, rows: Mapping[int, Rows | None], *, split: Split = Split.TRAINING, name: str = "p") -> Content:
+async def of(
+    shelf: Shelf, rows: Mapping[int, Rows | None], *, split: Split = Split.TRAINING, name: str = "p"
+) -> Content:
     plain = {
         ASSETS[number]: Known(split, {} if found is None else {GROUND_TRUTH: found}) for number, found in rows.items()
     }

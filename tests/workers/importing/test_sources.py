@@ -1,14 +1,17 @@
-"""Sources that an import refuses."""
+"""Sources of an import: what is taken, and what is refused."""
 
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from schemas.errors import Invalid, NotFound
 from schemas.exchange_parameters import ImportParameters
-from tests.workers.imports import Place
+from tests.workers.imports import Place, draft_of
 from tests.workers.pictures import a_jpeg, a_voc_folder
 from workers.image_pool import ImagePool
 
@@ -62,10 +65,51 @@ async def test_an_upload_that_does_not_exist(place: Place, pool: ImagePool) -> N
         await place.run(pool, asked(upload="6" * 32))
 
 
-@pytest.mark.parametrize("source", [{"url": "https://example.org/a.zip"}, {"project": "other", "ref": "a@1"}])
-async def test_a_source_that_is_not_offered_yet(place: Place, pool: ImagePool, source: dict[str, str]) -> None:
-    with pytest.raises(Invalid, match="not offered yet"):
-        await place.run(pool, asked(**source))
+async def test_a_url_is_imported_like_the_archive_that_it_leads_to(place: Place, pool: ImagePool) -> None:
+    folder = a_voc_folder(place.folder / "voc")
+    archive = Path(shutil.make_archive(str(place.folder / "voc"), "zip", folder))
+
+    async def sent(_: web.Request) -> web.FileResponse:
+        return web.FileResponse(archive)
+
+    app = web.Application()
+    app.router.add_get("/voc.zip", sent)
+    async with TestServer(app) as server:
+        parameters = {
+            "dataset": "pictures",
+            "source": {"url": f"http://127.0.0.1:{server.port}/voc.zip"},
+            "unknown_classes": "add",
+        }
+        asked = ImportParameters.model_validate(parameters)
+        outcome = await place.run(pool, asked, private_networks=("127.0.0.0/8",))
+        with pytest.raises(Invalid, match="not public"):
+            await place.run(pool, asked)
+
+    assert draft_of(outcome).digest == draft_of(await place.imported(pool, folder)).digest
+
+
+@pytest.mark.parametrize("name", ["one.jpg", "upload"])
+async def test_a_single_image_is_a_source_whatever_its_name(place: Place, pool: ImagePool, name: str) -> None:
+    (place.folder / name).write_bytes(a_jpeg())
+
+    outcome = await place.imported(pool, place.folder / name)
+
+    assert draft_of(outcome).counts.images == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("coco.json", '\ufeff {"images": []}'), ("download", "[]"), ("a.xml", "<annotation/>"), ("labels.txt", "0 1 2")],
+)
+async def test_annotations_alone_are_refused_with_the_reason(
+    place: Place, pool: ImagePool, name: str, content: str
+) -> None:
+    (place.folder / name).write_text(content)
+
+    error = await refusal(place, pool, place.folder / name)
+
+    assert "images that they are about are not in it" in error.detail
+    assert "zip or tar" in error.step
 
 
 async def test_an_empty_folder(place: Place, pool: ImagePool) -> None:

@@ -1,0 +1,129 @@
+"""Copy: a version of another project becomes one of this, under the classes that this one knows."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from schemas.blobs import BlobRef
+from schemas.errors import Fault, Invalid, NotFound
+from schemas.exchange_parameters import CopyParameters, ImportParameters, UnknownClasses
+from schemas.outcomes import Outcome
+from schemas.problems import Problem
+from schemas.projects import ClassEntry, ClassList, Project
+from schemas.schema import Id
+from storage.datasets.content import Content
+from storage.datasets.library import Library
+from storage.datasets.renaming import class_counts, renamed
+from storage.ports import Blobs, Database
+from workers.drafts import version_of
+from workers.importing.findings import Findings
+from workers.work import Work
+
+
+async def copy(
+    work: Work[CopyParameters] | Work[ImportParameters], *, library: Library, blobs: Blobs, database: Database
+) -> Outcome:
+    """Make a version of the images and layers of another project's version; no image or annotation is moved.
+
+    A class that is an alias here gets its main name, and only then are rows written anew. A class that this project
+    does not know stops it, is added, or has its annotations left out, which are counted.
+    """
+    asked, pointer = work.parameters, "/ref"
+    if isinstance(asked, ImportParameters):
+        asked, pointer = asked.as_copy(), "/source/ref"
+    source = await library.version(work.task.version_of(pointer))
+    content = await library.content(source.digest)
+    if not asked.annotations:
+        content = Content(content.images)
+    if asked.split is not None:
+        content = content.with_split(asked.split)
+    work.progress(0.2, "comparing classes")
+    classes = _Classes(await class_counts(content, library=library), await _known(work.task.project, database))
+    report = await _report(classes, blobs=blobs)
+    if classes.unknown and asked.unknown_classes is UnknownClasses.STOP:
+        return Outcome(problem=Problem.of(_stopped(classes), status=422), report=report)
+    work.progress(0.4, "renaming classes")
+    content = await renamed(content, classes.names(asked.unknown_classes), library=library)
+    work.progress(0.7, "keeping the version")
+    outcome = await version_of(
+        asked,
+        content,
+        parents=[source.id],
+        library=library,
+        summary=classes.summary(asked.unknown_classes),
+        report=report,
+        warnings=await _warnings(source.project, work.task.project, database),
+    )
+    added = sorted(classes.unknown) if asked.unknown_classes is UnknownClasses.ADD else ()
+    return outcome.model_copy(update={"new_classes": tuple(ClassEntry(name=name) for name in added)})
+
+
+class _Classes(NamedTuple):
+    """The classes of the annotations that are copied, and what the project makes of them."""
+
+    counts: Counter[str]
+    known: Mapping[str, str]
+    """The main name of every name and alias of the project."""
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        """How many annotations each class has that the project does not know."""
+        return {name: count for name, count in sorted(self.counts.items()) if name not in self.known}
+
+    @property
+    def renamed(self) -> dict[str, int]:
+        """How many annotations each class has that is only an alias here."""
+        return {name: count for name, count in sorted(self.counts.items()) if self.known.get(name, name) != name}
+
+    def names(self, policy: UnknownClasses) -> dict[str, str | None]:
+        """Return the name that each class gets, None for one whose annotations are left out."""
+        left_out = self.unknown if policy is UnknownClasses.IGNORE else ()
+        return {**self.known, **dict.fromkeys(left_out)}
+
+    def summary(self, policy: UnknownClasses) -> dict[str, JsonValue]:
+        """Return the counts that a result tells."""
+        unknown = sum(self.unknown.values())
+        dropped = unknown if policy is UnknownClasses.IGNORE else 0
+        return {
+            "annotations": sum(self.counts.values()) - dropped,
+            "dropped_annotations": dropped,
+            "renamed_annotations": sum(self.renamed.values()),
+            "unknown_classes": dict(list(self.unknown.items())[:100]),
+        }
+
+
+async def _known(project: Id, database: Database) -> Mapping[str, str]:
+    try:
+        return (await database.documents(ClassList).get(project)).main_names()
+    except NotFound:
+        return {}
+
+
+def _stopped(classes: _Classes) -> Invalid:
+    faults = [
+        Fault(f"the class {name!r} is unknown; it has {count} annotations", name)
+        for name, count in classes.unknown.items()
+    ]
+    message = f"{len(faults)} classes are unknown to the project: {', '.join(list(classes.unknown)[:20])}."
+    step = "Add them (or aliases) to the project's classes, or copy with unknown_classes add or ignore."
+    return Invalid(message, step=step, faults=faults)
+
+
+async def _report(classes: _Classes, *, blobs: Blobs) -> BlobRef:
+    findings = Findings()
+    for name, count in classes.unknown.items():
+        findings.add(name, f"The project has no such class; {count} annotations have it.", kind="unknown class")
+    for name, count in classes.renamed.items():
+        detail = f"It is an alias of {classes.known[name]!r} here, which is now the class of {count} annotations."
+        findings.add(name, detail, kind="renamed class")
+    data = findings.report({"classes": len(classes.counts)}).model_dump_json().encode()
+    return await blobs.put(data, media_type="application/json")
+
+
+async def _warnings(source: Id, target: Id, database: Database) -> list[str]:
+    kinds = {one.id: one.object_type for one in await database.documents(Project).get_many([source, target])}
+    if len(set(kinds.values())) < 2:  # noqa: PLR2004 - two cannot differ
+        return []
+    return [f"The source is of a project for {kinds[source]}, this one is for {kinds[target]}."]
