@@ -9,7 +9,7 @@ from typing_extensions import override
 from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
 from schemas.near_duplicates import DISTANCE, Distance, GuardsSplits, NearDuplicates
 from schemas.parameters import Fraction, MakesVersion, Seed, SingleSource, plain_refs, source_refs
-from schemas.refs import Ref, Source
+from schemas.refs import Ref, Source, parse_ref
 from schemas.schema import Id, Schema
 from schemas.splits import Split
 
@@ -22,6 +22,15 @@ class Strategy(StrEnum):
     GUEST = "guest"
 
 
+class OnConflict(StrEnum):
+    """What a merge of two lines does with what both changed differently: ask, take one side's, or fail."""
+
+    ASK = "ask"
+    OURS = "ours"
+    THEIRS = "theirs"
+    FAIL = "fail"
+
+
 class MergeParameters(MakesVersion, GuardsSplits):
     """Join sources, or (with ``ours``, ``theirs`` and perhaps ``base``) two lines of work."""
 
@@ -30,9 +39,14 @@ class MergeParameters(MakesVersion, GuardsSplits):
     sources: Annotated[tuple[Source, ...], Field(max_length=1_000)] = ()
     exclude: Annotated[tuple[Ref, ...], Field(max_length=1_000)] = ()
     strategy: Strategy = Strategy.STOP
+    """Of sources: what becomes of an asset that two of them have."""
     ours: Ref | None = None
+    """One of two lines of work: what each of them changed since the base is in the result, annotation by annotation."""
     theirs: Ref | None = None
     base: Ref | None = None
+    """What both lines started from; when not given, their nearest common ancestor."""
+    on_conflict: OnConflict = OnConflict.ASK
+    """Of two lines: under ``ask`` the task waits until every conflict is answered at ``/v1/tasks/{id}/conflicts``."""
 
     @model_validator(mode="after")
     def _is_one_kind_of_merge(self) -> Self:
@@ -42,6 +56,12 @@ class MergeParameters(MakesVersion, GuardsSplits):
             raise ValueError(message)
         if self.base is not None and not three_way:
             message = "base belongs to a merge of ours and theirs"
+            raise ValueError(message)
+        if three_way and self.strategy is not Strategy.STOP:
+            message = "strategy belongs to a merge of sources; of ours and theirs on_conflict says what is to be done"
+            raise ValueError(message)
+        if not three_way and self.on_conflict is not OnConflict.ASK:
+            message = "on_conflict belongs to a merge of ours and theirs; of sources strategy says what is to be done"
             raise ValueError(message)
         return self
 
@@ -197,3 +217,34 @@ class ReplayParameters(MakesVersion):
     def refs(self) -> tuple[tuple[str, Ref], ...]:
         source = () if self.source is None else (("/source", self.source),)
         return (("/version", self.version), ("/onto", self.onto), *source)
+
+
+class BranchParameters(SingleSource):
+    """Begin a dataset with the content of a version of another."""
+
+    type: Literal["branch"] = "branch"
+
+    @model_validator(mode="after")
+    def _begins_another_dataset(self) -> Self:
+        if parse_ref(self.source).dataset == self.dataset:
+            message = "a branch is another dataset than its source; to go back to an older version use revert"
+            raise ValueError(message)
+        return self
+
+
+class RevertParameters(SingleSource):
+    """Make the content of an older version of a dataset its newest version; those between stay."""
+
+    type: Literal["revert"] = "revert"
+
+    @model_validator(mode="after")
+    def _goes_back_in_its_dataset(self) -> Self:
+        line, at = parse_ref(self.source)
+        if line != self.dataset or at is None:
+            message = "a revert has a version of the dataset itself as source: dataset@3 or dataset@tag"
+            raise ValueError(message)
+        return self
+
+    @override
+    def refs(self) -> tuple[tuple[str, Ref], ...]:
+        return (("/source", self.source), ("/dataset", self.dataset))

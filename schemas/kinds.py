@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from schemas.conflicts import ConflictSheet
 from schemas.datasets import Dataset, Statistics, Tag, Version
 from schemas.evaluations import Evaluation
 from schemas.events import LoggedEvent
@@ -23,6 +24,7 @@ KINDS: Final[tuple[type[Document], ...]] = (
     Task,
     ApiKey,
     ClassList,
+    ConflictSheet,
     Dataset,
     DeadLetter,
     Evaluation,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from schemas.blobs import BlobRef
+from schemas.conflicts import ConflictList
 from schemas.datasets import VersionCounts
 from schemas.evaluations import Evaluation
 from schemas.events import Fact
@@ -56,6 +57,8 @@ class TaskResult(Schema):
     evaluation: Id | None = None
     labeling: Id | None = None
     archive: BlobRef | None = None
+    conflicts: ConflictList | None = None
+    """What two lines of work changed differently; see ``/v1/tasks/{id}/conflicts``."""
     summary: dict[str, JsonValue] = {}
     """Counts and short facts, such as how many images were skipped."""
 

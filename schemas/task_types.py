@@ -5,12 +5,14 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from schemas.algebra_parameters import (
+    BranchParameters,
     ExcludeParameters,
     FilterParameters,
     FuseParameters,
     MergeParameters,
     RelabelParameters,
     ReplayParameters,
+    RevertParameters,
     SampleParameters,
     SplitParameters,
 )
@@ -34,6 +36,8 @@ TaskParameters = Annotated[
     | ExcludeParameters
     | RelabelParameters
     | ReplayParameters
+    | BranchParameters
+    | RevertParameters
     | CopyParameters
     | TrainParameters
     | MineParameters
@@ -58,6 +62,8 @@ OFFERED: Final = frozenset(
         "relabel",
         "replay",
         "copy",
+        "branch",
+        "revert",
         "train",
         "mine",
         "infer",

@@ -9,6 +9,7 @@ from storage.cache import BlobCache
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.executors.runtime import ExecutorRuntime
+from workers.handlers.branch import branch, revert
 from workers.handlers.copy import copy
 from workers.handlers.evaluate import evaluate
 from workers.handlers.export import export
@@ -24,6 +25,7 @@ from workers.handlers.transform import transform
 from workers.image_pool import ImagePool
 from workers.importing.settings import ImportSettings
 from workers.labeling.jobs import is_over
+from workers.merging.answers import all_answered
 from workers.runner import Handler
 from workers.steps.table import STEPS
 from workers.sweep import IsOver
@@ -55,6 +57,8 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
         "merge": partial(merge, library=library, blobs=blobs, database=database),
         "replay": partial(replay, library=library, blobs=blobs, database=database),
         "copy": partial(copy, library=library, blobs=blobs, database=database),
+        "branch": partial(branch, library=library),
+        "revert": partial(revert, library=library),
         "train": partial(train, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
         "mine": partial(mine, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
         "infer": partial(infer, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
@@ -66,4 +70,4 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
 
 def what_is_over(database: Database) -> dict[str, IsOver]:
     """Return, by type, how to tell whether what a waiting task waits for has come."""
-    return {"label": partial(is_over, database=database)}
+    return {"label": partial(is_over, database=database), "merge": partial(all_answered, database=database)}

@@ -91,9 +91,8 @@ def reconciled(
         parts.append(_merged(before.get(row.id), row, other, by_key=by_key))
         joined += _is_joined(before.get(row.id), row, other)
     paired = {row.id for row in twins.values()}
-    for row in theirs:
-        if row.id not in mine and row.id not in paired:
-            parts.append(_merged(before.get(row.id), None, row, by_key=by_key))
+    alone = (row for row in theirs if row.id not in mine and row.id not in paired)
+    parts.extend(_merged(before.get(row.id), None, row, by_key=by_key) for row in alone)
     return Reconciled(tuple(part for part in parts if part is not None), joined)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from schemas.annotations import ObjectType
 from schemas.datasets import Version
 from schemas.errors import Conflict
-from schemas.outcomes import Outcome
+from schemas.outcomes import Outcome, Pause
 from schemas.parameters import Parameters
 from schemas.projects import Project
 from schemas.schema import Id, derived_id
@@ -76,11 +76,11 @@ def named(name: str) -> Id:
     return derived_id("bench", name)
 
 
-def sound(outcome: Outcome) -> Outcome:
-    """Return an outcome that is a success; raise what its problem says."""
-    if outcome.problem is not None:
-        raise RuntimeError(outcome.problem.detail)
-    return outcome
+def sound(outcome: Outcome | Pause) -> Outcome:
+    """Return an outcome that is a success; raise what its problem says, or what it waits for."""
+    if isinstance(outcome, Outcome) and outcome.problem is None:
+        return outcome
+    raise RuntimeError(outcome.waiting_for if isinstance(outcome, Pause) else outcome.problem)
 
 
 @asynccontextmanager

@@ -50,7 +50,9 @@ async def merged(world: World, versions: list[Id], *, strategy: Strategy, exclud
     )
     inputs = {f"/sources/{position}/ref": version for position, version in enumerate(versions)}
     inputs |= {f"/exclude/{position}": version for position, version in enumerate(exclude)}
-    return await merge(world.work(asked, inputs), **world.stores())
+    outcome = await merge(world.work(asked, inputs), **world.stores())
+    assert isinstance(outcome, Outcome)
+    return outcome
 
 
 async def test_a_merge_names_its_sources_as_parents_and_counts_what_both_had(world: World) -> None:

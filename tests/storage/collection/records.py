@@ -2,6 +2,7 @@
 
 from schemas.annotations import ObjectType
 from schemas.blobs import BlobRef
+from schemas.conflicts import ConflictAnswer, ConflictList, ConflictSheet
 from schemas.datasets import Tag, Version, tag_id
 from schemas.evaluations import Evaluation, Figures
 from schemas.labeling import LabelingItem, LabelingJob
@@ -26,6 +27,7 @@ async def every_kind_of_record(world: World) -> tuple[list[Version], list[BlobRe
         Upload(id=new_id(), name="a.zip", blob=named["upload"], created_by="somebody", created_at=NOON),
         DeadLetter.of(ForeignMessage("x", "y", b"?"), body=named["letter"], at=NOON),
         an_ended_task(named),
+        a_sheet(named["answer"]),
         a_model(named["package"]),
         an_evaluation(second, named),
         *a_job(first),
@@ -33,13 +35,31 @@ async def every_kind_of_record(world: World) -> tuple[list[Version], list[BlobRe
     return [first, second], [*named.values()]
 
 
-NAMES = ("upload", "letter", "report", "log", "archive", "package", "table", "marks")
+NAMES = (
+    "upload",
+    "letter",
+    "report",
+    "log",
+    "archive",
+    "lines",
+    "places",
+    "answer",
+    "package",
+    "table",
+    "marks",
+)
 
 
 def an_ended_task(named: dict[str, BlobRef]) -> Task:
-    result = TaskResult(archive=named["archive"])
+    conflicts = ConflictList(count=1, lines=named["lines"], places=named["places"])
+    result = TaskResult(archive=named["archive"], conflicts=conflicts)
     outcome = Outcome(result=result, report=named["report"], log=named["log"])
     return a_task().claimed(by=WORKER, at=NOON).ended(outcome, at=NOON)
+
+
+def a_sheet(annotation: BlobRef) -> ConflictSheet:
+    answer = ConflictAnswer(annotation=annotation, by="somebody", at=NOON)
+    return ConflictSheet.empty(new_id(), 0, count=1).answered({0: answer})
 
 
 def a_model(package: BlobRef, **changes: object) -> Model:

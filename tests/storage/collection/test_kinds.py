@@ -5,6 +5,7 @@ import pkgutil
 
 import schemas
 from schemas.blobs import BlobRef
+from schemas.conflicts import ConflictSheet
 from schemas.datasets import Statistics, Tag, Version
 from schemas.evaluations import Evaluation
 from schemas.kinds import KINDS
@@ -36,7 +37,7 @@ def test_tasks_are_read_before_the_records_that_they_make() -> None:
 def test_which_kinds_name_blobs_is_read_off_their_schemas() -> None:
     naming = {kind for kind in KINDS if names_blobs(kind)}
 
-    assert naming == {DeadLetter, Evaluation, Model, Segment, Statistics, Task, Upload, Version}
+    assert naming == {ConflictSheet, DeadLetter, Evaluation, Model, Segment, Statistics, Task, Upload, Version}
     assert not {Project, LabelingItem, Tag} & naming
 
 

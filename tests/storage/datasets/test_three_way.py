@@ -57,7 +57,7 @@ async def merge(
 
 @st.composite
 def lines(draw: st.DrawFn) -> tuple[Parcel, Parcel, Parcel]:
-    """A base and what two sides made of it, each cut into segments in its own way."""
+    """Return a base and what two sides made of it, each cut into segments in its own way."""
     chance = random.Random(draw(st.integers(0, 2**32)))
     base = {asset: a_known(chance) for asset in ASSETS if chance.random() < 0.8}
     return tuple(a_parcel(chance, plain) for plain in (base, edited(chance, base), edited(chance, base)))  # type: ignore[return-value]
