@@ -17,6 +17,7 @@ from gateway.rates import BUCKETS, Buckets, rates
 from gateway.routes import (
     assets,
     classes,
+    conflicts,
     datasets,
     dead_letters,
     evaluations,
@@ -38,6 +39,7 @@ RESOURCES: Final = (
     projects,
     classes,
     tasks,
+    conflicts,
     datasets,
     versions,
     assets,

@@ -23,6 +23,11 @@ def faults_of(
     field = "polygons" if wanted == "polygon" else wanted
     if not getattr(annotation, field):
         yield Fault(f"This job asks for {field}.", f"{where}/{field}")
+    yield from outside_faults(annotation, width=width, height=height, where=where)
+
+
+def outside_faults(annotation: Annotation, *, width: int, height: int, where: str) -> Iterator[Fault]:
+    """Yield what of an annotation does not lie inside an image of some pixels."""
     if annotation.box is not None and not _holds_box(annotation.box, annotation.rotation, width, height):
         yield Fault(f"The box is empty, or not inside the image of {width} x {height} pixels.", f"{where}/box")
     for position, polygon in enumerate(annotation.polygons):

@@ -5,9 +5,10 @@ from typing import Literal
 from pydantic import NonNegativeInt
 
 from schemas.annotations import Annotation, LayerName
+from schemas.conflicts import Conflict, Take
 from schemas.datasets import Version
 from schemas.models import Model
-from schemas.schema import AssetId, Schema
+from schemas.schema import AssetId, Instant, Schema
 from schemas.splits import Split
 from schemas.tasks import Input
 
@@ -27,6 +28,23 @@ class AssetView(Schema):
     """The address of the image; it works without a key, for a while."""
     thumbnail: str
     """The address of a small picture, which takes ``size`` and ``layers``; it works without a key, for a while."""
+
+
+class ConflictAnswerView(Schema):
+    """What settles a conflict, and who said so."""
+
+    take: Take | None = None
+    annotation: Annotation | None = None
+    by: str
+    at: Instant
+
+
+class ConflictView(Conflict):
+    """A conflict of a merge with its answer, if it has one."""
+
+    answer: ConflictAnswerView | None = None
+    image: str
+    """The address of the image; it works without a key, for a while."""
 
 
 class Lineage(Schema):
