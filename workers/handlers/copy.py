@@ -18,7 +18,7 @@ from storage.datasets.library import Library
 from storage.datasets.renaming import class_counts, renamed
 from storage.ports import Blobs, Database
 from workers.drafts import version_of
-from workers.importing.findings import Findings
+from workers.findings import Findings
 from workers.work import Work
 
 
