@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -50,5 +51,6 @@ def say(text: str) -> None:
 
 async def _terminable(work: Coroutine[Any, Any, int]) -> int:
     running = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    if threading.current_thread() is threading.main_thread():  # no other may handle signals
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     return await running
