@@ -4,7 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from PIL import Image
 
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import ImageRow
-from workers.formats.format import Labels, Parse
+from workers.formats.format import Labels, Parse, ParsePart, Part
 from workers.images import BadImage, Limits, inspect_image
 
 SECONDS_AT_MOST: Final = 120
@@ -28,16 +28,25 @@ SECONDS_AT_MOST: Final = 120
 log = structlog.get_logger(__name__)
 
 
+class JobFile(NamedTuple):
+    """An image, and what annotates it, if that is read here."""
+
+    image: str
+    labels_file: str | None = None
+    part: Part | None = None
+
+
 class Job(NamedTuple):
     """Some images to inspect, each with the file of its annotations if it has one of its own."""
 
     folder: Path
     parse: Parse | None
     """Reads the files of annotations."""
-    files: tuple[tuple[str, str | None], ...]
+    files: Sequence[JobFile]
     limits: Limits
     images: bool = True
     """False: only the files of annotations are read."""
+    parse_part: ParsePart | None = None
 
 
 class Inspected(NamedTuple):
@@ -86,25 +95,30 @@ async def open_pool(*, processes: int | None = None) -> AsyncIterator[ImagePool]
 
 def inspect_files(job: Job) -> list[Inspected]:
     """Return what each file of a job is, in order."""
-    return [_inspected(job, image, labels) for image, labels in job.files]
+    return [_inspected(job, file) for file in job.files]
 
 
-def _inspected(job: Job, image: str, labels_file: str | None) -> Inspected:
+def _inspected(job: Job, file: JobFile) -> Inspected:
     signal.alarm(SECONDS_AT_MOST)
     try:
-        row = inspect_image(job.folder / image, name=image, limits=job.limits) if job.images else None
-        if labels_file is None or job.parse is None:
+        row = inspect_image(job.folder / file.image, name=file.image, limits=job.limits) if job.images else None
+        if file.labels_file is None:
             return Inspected(row)
         try:
-            image_row = row if isinstance(row, ImageRow) else None
-            labels = job.parse(job.folder / labels_file, name=labels_file, image=image_row)
+            return Inspected(row, _labels(job, file, row if isinstance(row, ImageRow) else None))
         except Invalid as error:
             return Inspected(row, faults=error.faults)
         except OSError as error:
-            return Inspected(row, faults=(Fault(f"cannot be read: {error.strerror}", labels_file),))
-        return Inspected(row, labels)
+            return Inspected(row, faults=(Fault(f"cannot be read: {error.strerror}", file.labels_file),))
     finally:
         signal.alarm(0)
+
+
+def _labels(job: Job, file: JobFile, image: ImageRow | None) -> Labels | None:
+    name = file.labels_file or ""
+    if file.part is not None and job.parse_part is not None:
+        return job.parse_part(job.folder / name, name=name, image=image, part=file.part)
+    return None if job.parse is None else job.parse(job.folder / name, name=name, image=image)
 
 
 def _executor(processes: int) -> ProcessPoolExecutor:
@@ -137,9 +151,9 @@ async def _carefully(job: Job) -> list[Inspected]:
     except BrokenProcessPool:
         if len(job.files) == 1:
             reason = f"the process that decoded it died, or took more than {SECONDS_AT_MOST} s"
-            return [Inspected(BadImage(job.files[0][0], reason))]
+            return [Inspected(BadImage(job.files[0].image, reason))]
     finally:
         await asyncio.to_thread(partial(executor.shutdown, wait=True, cancel_futures=True))
     half = len(job.files) // 2
-    halves: Iterable[tuple[tuple[str, str | None], ...]] = (job.files[:half], job.files[half:])
+    halves: Iterable[Sequence[JobFile]] = (job.files[:half], job.files[half:])
     return [inspected for files in halves for inspected in await _carefully(job._replace(files=files))]

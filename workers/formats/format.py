@@ -48,6 +48,14 @@ class Labels(NamedTuple):
     """What is said for other layers, such as predictions; an empty one has found nothing."""
 
 
+class Part(NamedTuple):
+    """One element of a list in a document: its position, and the bytes at which it starts and ends."""
+
+    position: int
+    start: int
+    end: int
+
+
 class FileRecord(NamedTuple):
     """One image of a source; paths are relative to its folder, with ``/``."""
 
@@ -57,6 +65,8 @@ class FileRecord(NamedTuple):
     """None, while there is no ``labels_file`` either: not annotated."""
     labels_file: str | None = None
     """A file about this image alone, for ``Reading.parse`` to read where there is time: in the process pool."""
+    part: Part | None = None
+    """What of that file is about this image, where it is about others, too: then ``Reading.parse_part`` reads it."""
     faults: tuple[Fault, ...] = ()
     """What is wrong with its labels."""
 
@@ -71,6 +81,13 @@ class Parse(Protocol):
         """
 
 
+class ParsePart(Protocol):
+    """Reads a part of a ``labels_file``, likewise."""
+
+    def __call__(self, path: Path, *, name: str, image: ImageRow | None, part: Part) -> Labels:
+        """Return what a part of a file says; raise Invalid as above."""
+
+
 class Reading(NamedTuple):
     """What a folder holds: its records in a fixed order, and what is worth saying of the rest."""
 
@@ -81,6 +98,7 @@ class Reading(NamedTuple):
     """What makes the source unfit; records are still there, so that all that is wrong can be told at once."""
     parse: Parse | None = None
     """Reads the files of labels, where records have such."""
+    parse_part: ParsePart | None = None
     taken_for: str = ""
     """The variant of the format, where it has several."""
     predictions: Mapping[LayerName, Predictions] = {}

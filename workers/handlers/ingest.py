@@ -1,6 +1,7 @@
 """Import: files become a version."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -22,7 +23,7 @@ from workers.formats.format import IMAGE_MISSING, FileRecord, Format, Listing, R
 from workers.formats.listing import list_files
 from workers.formats.registry import detect, format_named
 from workers.handlers.copy import copy
-from workers.image_pool import ImagePool, Inspected, Job
+from workers.image_pool import ImagePool, Inspected, Job, JobFile
 from workers.images import Limits
 from workers.importing.assets import Assets
 from workers.importing.classes import ClassResolver
@@ -102,7 +103,7 @@ class _Import:
     async def of(self, folder: Path) -> Outcome:
         form, reading = await asyncio.to_thread(self._read, folder)
         self._findings.add_all(reading.findings)
-        self._assets.fail((*reading.faults, *self._missing(), *self._clashes(reading)))
+        self._assets.fail((*reading.faults, *self._missing()))
         await self._take_all(folder, reading)
         predictions = self._predictions(reading)
         summary = self._summary(reading.taken_for or form.name)
@@ -142,13 +143,6 @@ class _Import:
             return []
         return [Fault(found.detail, found.subject) for found in self._findings.of(IMAGE_MISSING)]
 
-    def _clashes(self, reading: Reading) -> list[Fault]:
-        """Return as faults the layers that the files fill beside the one that is asked for, and under its name."""
-        layer = self._work.parameters.layer
-        return (
-            [Fault(f"the files have a layer {layer!r} of their own", "/layer")] if layer in reading.predictions else []
-        )
-
     def _predictions(self, reading: Reading) -> dict[LayerName, Predictions]:
         found = {}
         for layer, predictions in reading.predictions.items():
@@ -166,8 +160,9 @@ class _Import:
     async def _take_all(self, folder: Path, reading: Reading) -> None:
         limits = Limits(pixels=self._settings.image_pixels, size=self._settings.image_bytes)
 
-        def job(files: tuple[tuple[str, str | None], ...]) -> Job:
-            return Job(folder, reading.parse, files, limits, images=not self._assets.failing)
+        def job(files: Sequence[JobFile]) -> Job:
+            images = not self._assets.failing
+            return Job(folder, reading.parse, files, limits, images, reading.parse_part)
 
         done = 0
         async with Storing(self._blobs, at_once=self._settings.put_at_once) as storing:

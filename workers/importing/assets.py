@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from schemas.annotations import LayerName
+from schemas.annotations import ATTRIBUTES, LayerName
 from schemas.errors import Fault
 from schemas.exchange_parameters import BadImage as OnBadImage
 from schemas.exchange_parameters import ImportParameters
@@ -94,6 +94,8 @@ class Assets:
             self._check_ids(rows, where)
             return tuple(to_displayed(row, image) for row in rows) if turns and image is not None else rows
 
+        for layer in labels.layers.keys() & {self._parameters.layer, ATTRIBUTES}:
+            self.fail((Fault(f"has a layer {layer!r} of its own; import into a layer of another name", where),))
         annotations = kept(labels.annotations) if labels.annotated else None
         layers = {name: kept(rows) for name, rows in labels.layers.items()}
         if image is not None and turns and (annotations or any(layers.values())):

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from workers.formats.format import FileRecord
-from workers.image_pool import ImagePool, Inspected, Job
+from workers.image_pool import ImagePool, Inspected, Job, JobFile
 
 CHUNK: Final = 50
 AHEAD: Final = 2
@@ -22,7 +22,7 @@ class Chunk(NamedTuple):
 
 
 async def inspected(
-    records: Iterator[FileRecord], *, pool: ImagePool, job: Callable[[tuple[tuple[str, str | None], ...]], Job]
+    records: Iterator[FileRecord], *, pool: ImagePool, job: Callable[[Sequence[JobFile]], Job]
 ) -> AsyncIterator[Chunk]:
     """Yield all records with what the pool found of them; ``job`` says how some files are to be inspected."""
     ahead: deque[asyncio.Task[Chunk]] = deque()
@@ -43,10 +43,8 @@ async def inspected(
         await asyncio.gather(*ahead, return_exceptions=True)
 
 
-async def _inspect(
-    records: list[FileRecord], pool: ImagePool, job: Callable[[tuple[tuple[str, str | None], ...]], Job]
-) -> Chunk:
-    wanted = job(tuple((record.image, record.labels_file) for record in records))
+async def _inspect(records: list[FileRecord], pool: ImagePool, job: Callable[[Sequence[JobFile]], Job]) -> Chunk:
+    wanted = job([JobFile(record.image, record.labels_file, record.part) for record in records])
     if not wanted.images and not any(record.labels_file for record in records):
         return Chunk(records, [Inspected(None)] * len(records))
     return Chunk(records, await pool.inspect(wanted))

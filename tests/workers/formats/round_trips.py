@@ -188,7 +188,7 @@ def differences(before: AnnotationRow, after: AnnotationRow) -> set[str]:
 def _same(name: str, before: Any, after: Any) -> bool:  # noqa: ANN401 - any value of a row
     if name == "rotation":
         turn = (before - after) % (2 * math.pi)
-        return min(turn, 2 * math.pi - turn) < NEAR
+        return bool(min(turn, 2 * math.pi - turn) < NEAR)
     if name == "attributes":
         return bool(orjson.loads(before or "{}") == orjson.loads(after or "{}"))
     if isinstance(before, float) and isinstance(after, float):

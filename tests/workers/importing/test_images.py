@@ -21,7 +21,7 @@ from tests.workers.pictures import a_jpeg, a_picture
 from workers import images
 from workers.formats.format import Labels
 from workers.formats.voc import parse_file
-from workers.image_pool import ImagePool, Inspected, Job, inspect_files
+from workers.image_pool import ImagePool, Inspected, Job, JobFile, inspect_files
 from workers.images import BadImage, Limits, inspect_image
 
 
@@ -147,7 +147,7 @@ def test_labels_are_read_beside_their_image(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(a_jpeg())
     (tmp_path / "a.xml").write_text("<annotation/>")
     (tmp_path / "b.xml").write_text("<annotation>")
-    files = (("a.jpg", "a.xml"), ("a.jpg", "b.xml"), ("a.jpg", "c.xml"), ("a.jpg", None))
+    files = [JobFile("a.jpg", labels) for labels in ("a.xml", "b.xml", "c.xml", None)]
 
     found = inspect_files(Job(tmp_path, parse_file, files, Limits()))
 
@@ -159,7 +159,7 @@ def test_labels_are_read_beside_their_image(tmp_path: Path) -> None:
 async def test_a_picture_too_large_in_its_header_is_not_decoded(tmp_path: Path, pool: ImagePool) -> None:
     (tmp_path / "a.png").write_bytes(a_huge_png(60_000))
 
-    (found,) = await pool.inspect(Job(tmp_path, None, (("a.png", None),), LIMITS))
+    (found,) = await pool.inspect(Job(tmp_path, None, [JobFile("a.png")], LIMITS))
 
     assert found.image == BadImage("a.png", f"it has 60000 x 60000 pixels, more than {LIMITS.pixels} in all")
 
@@ -168,7 +168,7 @@ async def test_the_pool_answers_in_order(tmp_path: Path, pool: ImagePool) -> Non
     for number in range(5):
         (tmp_path / f"{number}.jpg").write_bytes(a_jpeg(number))
 
-    found = await pool.inspect(Job(tmp_path, None, tuple((f"{number}.jpg", None) for number in range(5)), Limits()))
+    found = await pool.inspect(Job(tmp_path, None, [JobFile(f"{number}.jpg") for number in range(5)], Limits()))
 
     assert [one.image.file_name for one in found if isinstance(one.image, ImageRow)] == [f"{n}.jpg" for n in range(5)]
 
@@ -183,8 +183,8 @@ async def test_a_file_that_kills_its_process_is_found_and_the_others_are_read(
     monkeypatch.setattr("workers.image_pool.inspect_files", dying_on_3)
     pool = ImagePool(processes=1)
 
-    found = await pool.inspect(Job(tmp_path, None, tuple((name, None) for name in names), Limits()))
-    again = await pool.inspect(Job(tmp_path, None, (("0.jpg", None),), Limits()))
+    found = await pool.inspect(Job(tmp_path, None, [JobFile(name) for name in names], Limits()))
+    again = await pool.inspect(Job(tmp_path, None, [JobFile("0.jpg")], Limits()))
 
     pool.close()
     assert [type(one.image) for one in found] == [ImageRow] * 3 + [BadImage] + [ImageRow] * 2
@@ -208,12 +208,12 @@ OWNER = """
 import asyncio, multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from workers.image_pool import ImagePool, Job
+from workers.image_pool import ImagePool, Job, JobFile
 from workers.images import Limits
 
 async def main():
     pool = ImagePool(processes=1)
-    await pool.inspect(Job(Path(sys.argv[1]), None, (("a.jpg", None),), Limits()))
+    await pool.inspect(Job(Path(sys.argv[1]), None, [JobFile("a.jpg")], Limits()))
     print(*pool._executor._processes, flush=True)
     await asyncio.Event().wait()
 
@@ -223,7 +223,7 @@ asyncio.run(main())
 
 def dying_on_3(job: Job) -> list[Inspected]:
     """Inspect files in a process that does not survive the fourth."""
-    if any(image == "3.jpg" for image, _ in job.files):
+    if any(file.image == "3.jpg" for file in job.files):
         os._exit(3)
     return inspect_files(job)
 
