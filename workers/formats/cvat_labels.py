@@ -14,15 +14,20 @@ class CvatLabels:
 
     def __init__(self, classes: Sequence[str]) -> None:
         self._attributes: dict[str, dict[str, str]] = {name: {} for name in classes}
+        self._alone: dict[str, bool] = {}
+        """Whether all that a label has are skeletons."""
         self._points: dict[str, int] = {}
         """The number of points of each label that has skeletons."""
 
     def use(self, label: str) -> None:
-        """Declare a label."""
+        """Declare a label for shapes or tags."""
         self._attributes.setdefault(label, {})
+        self._alone[label] = False
 
     def use_skeleton(self, label: str, points: int) -> None:
         """Declare that a label has skeletons of so many points."""
+        self._attributes.setdefault(label, {})
+        self._alone.setdefault(label, True)
         self._points[label] = max(points, self._points.get(label, 0))
 
     def attribute(self, label: str, key: str, value: JsonValue) -> tuple[str, bool]:
@@ -55,7 +60,7 @@ class CvatLabels:
         )
 
     def _label(self, name: str, attributes: dict[str, str]) -> str:
-        kind = "skeleton" if name in self._points else "tag" if name == IMAGE_TAG else "any"
+        kind = "skeleton" if self._alone.get(name) else "tag" if name == IMAGE_TAG else "any"
         inside = "".join(
             f"<attribute><name>{escaped(key)}</name><mutable>False</mutable><input_type>{input_type}</input_type>"
             "<default_value></default_value><values></values></attribute>"

@@ -68,7 +68,8 @@ class _Writer:
         self._losses = losses
 
     def shape(self, row: AnnotationRow, label: str, group: int) -> None:
-        self._labels.use(label)
+        if not row.keypoints:
+            self._labels.use(label)
         attributes = attributes_of(row)
         said = f" label={quoted(label)}"
         said += _source(attributes)
@@ -129,6 +130,7 @@ class _Writer:
         seen = set(row.keypoints[2::3])
         if seen in ({1.0}, {2.0}):
             places = _points([number for x, y, _ in _triples(row.keypoints) for number in (x, y)])
+            self._labels.use(label)
             return "points", f' occluded="{int(seen == {1.0})}" points="{places}"', ""
         self._labels.use_skeleton(label, len(row.keypoints) // 3)
         return "skeleton", "", "".join(_skeleton(row.keypoints))

@@ -9,6 +9,7 @@ import orjson
 from pydantic import JsonValue
 
 from schemas.annotations import ATTRIBUTES, LayerName
+from schemas.datasets import Version
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, AssetRow, ImageRow
 from workers.findings import Findings
@@ -79,6 +80,12 @@ class Order:
     scratch: Path
     losses: Findings
     """Told each thing that the format cannot hold: ``losses.add(image.subject(annotation), detail, kind=…)``."""
+    images: bool = True
+    """Whether the images themselves are exported, too."""
+    version: Version | None = None
+    """The version that is written, for a format that describes where it comes from."""
+    parents: Sequence[Version] = ()
+    """Those of its parents that are still there."""
 
     def spool(self, name: str) -> Spool:
         """Return a file that grows while images come; a format has each name once."""

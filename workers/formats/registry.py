@@ -9,6 +9,7 @@ from workers.formats.ark import Ark
 from workers.formats.ark_exporter import ArkExporter
 from workers.formats.coco import Coco
 from workers.formats.coco_exporter import CocoExporter
+from workers.formats.croissant_exporter import CroissantExporter
 from workers.formats.cvat import Cvat
 from workers.formats.cvat_exporter import CvatExporter
 from workers.formats.datumaro import Datumaro
@@ -47,6 +48,7 @@ FORMATS: Final[Mapping[str, Entry]] = {
     "datumaro": Entry(Datumaro(), DatumaroExporter),
     "cvat": Entry(Cvat(), CvatExporter),
     "labelme": Entry(LabelMe(), LabelMeExporter),
+    "croissant": Entry(exporter=CroissantExporter),
     "none": Entry(Plain(), PlainExporter),
 }
 READERS: Final[Mapping[str, Format]] = {name: entry.reader for name, entry in FORMATS.items() if entry.reader}

@@ -3,6 +3,7 @@
 import asyncio
 import zipfile
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from schemas.annotations import ATTRIBUTES, GROUND_TRUTH, LayerName
+from schemas.datasets import Version
 from schemas.errors import Invalid, NotFound
 from schemas.exchange_parameters import ExportParameters
 from schemas.outcomes import Outcome, TaskResult
@@ -48,7 +50,15 @@ async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs
     _check_layer(content, parameters.layer)
     losses = Findings()
     classes = parameters.classes or await _project_classes(work.task.project, database)
-    order = Order(layer=parameters.layer, classes=classes, scratch=work.scratch, losses=losses)
+    order = Order(
+        layer=parameters.layer,
+        classes=classes,
+        scratch=work.scratch,
+        losses=losses,
+        images=parameters.images,
+        version=version,
+        parents=await _parents(version, database),
+    )
     writer = exporter(parameters.format, order)
     archive = work.scratch / "export.zip"
     await _write(work, content, archive, writer, library=library, blobs=blobs)
@@ -173,6 +183,15 @@ def _check_layer(content: Content, layer: LayerName) -> None:
         known = ", ".join(sorted(content.layers)) or "none"
         message = f"The version has no layer {layer!r}."
         raise Invalid(message, step=f"Layers that it has: {known}.")
+
+
+async def _parents(version: Version, database: Database) -> Sequence[Version]:
+    found = []
+    for parent in version.parents:
+        # One that was removed for good is known by its id alone.
+        with suppress(NotFound):
+            found.append(await database.documents(Version).get(parent))
+    return found
 
 
 async def _project_classes(project: str, database: Database) -> tuple[str, ...]:
