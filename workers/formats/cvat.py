@@ -9,7 +9,7 @@ from workers.formats.documents import read_documents
 from workers.formats.format import Listing, Reading
 
 PEEK_BYTES: Final = 1 << 16
-_ROOT: Final = re.compile(rb"<annotations[\s>]")
+_ROOT: Final = re.compile(rb"<annotations[\s/>]")
 
 
 class Cvat:

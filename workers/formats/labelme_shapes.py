@@ -90,6 +90,8 @@ class _Reader:
         if not isinstance(shape, dict):
             raise Wrong("is not an object")
         kind = shape.get("shape_type", "polygon")
+        if not isinstance(kind, str):
+            raise Wrong("is no text", ".shape_type")
         if kind in LINES:
             self.dropped.append(f"shapes of the type {kind}")
             return
@@ -104,7 +106,7 @@ class _Reader:
         row = row._replace(class_name=_class(shape), confidence=_confidence(shape), id=_identity(shape))
         self.parts.append(Part(row, attributes, _group(shape)))
 
-    def _placed(self, kind: Any, shape: dict[str, Any]) -> AnnotationRow:  # noqa: ANN401 - foreign JSON
+    def _placed(self, kind: str, shape: dict[str, Any]) -> AnnotationRow:
         points = _points(shape)
         if kind == "polygon":
             rotated = _rotated(points) if shape.get(ROTATED) is True else None
@@ -122,7 +124,7 @@ class _Reader:
             return AnnotationRow(keypoints=tuple(number for x, y in pairs for number in (x, y, seen)))
         if kind == "mask":
             return AnnotationRow(mask=self._mask(points, shape.get("mask")))
-        raise Wrong(f"is no type of shape that is known: {str(kind)[:50]!r}", ".shape_type")
+        raise Wrong(f"is no type of shape that is known: {kind[:50]!r}", ".shape_type")
 
     def _mask(self, points: tuple[float, ...], text: Any) -> MaskRow | None:  # noqa: ANN401 - foreign JSON
         left, top, *_ = (round(number) for number in _count(points, 2, "a mask"))
