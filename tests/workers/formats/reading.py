@@ -64,3 +64,11 @@ def read(folder: Path, form: str, files: dict[str, object], *, image: ImageRow =
         result.labels[record.image] = labels
         result.splits[record.image] = record.split
     return result
+
+
+def faults_of(folder: Path, form: str, files: dict[str, object]) -> list[Fault]:
+    """Return what is wrong with a folder, whether it can be read or not."""
+    try:
+        return read(folder, form, files).faults
+    except Invalid as error:
+        return list(error.faults)
