@@ -34,6 +34,7 @@ class Staged(NamedTuple):
     file: int
     path: Path
     place: Path
+    size: int = 0
 
 
 def place(root: Path, digest: Digest) -> Path:
@@ -67,7 +68,7 @@ def stage(root: Path, digest: Digest, data: bytes) -> Staged:
     """Write some bytes beside their place, read-only."""
     path = root.joinpath(INCOMING, uuid4().hex)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-    staged = Staged(file, path, place(root, digest))
+    staged = Staged(file, path, place(root, digest), len(data))
     try:
         _write(file, data)
     except BaseException:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
 
+from schemas.blobs import BlobRef
 from schemas.errors import Invalid
 from schemas.schema import Digest, digest_of
 from storage.blob_files import (
@@ -23,15 +24,9 @@ from storage.blob_files import (
     stage,
 )
 from storage.metrics import WRITTEN
+from storage.ports import Source
 
 SMALL_BYTES: Final = PIECE_BYTES
-
-
-class Source(NamedTuple):
-    """What is to be kept: some bytes or a file, and the digest that the caller says it has."""
-
-    content: bytes | Path
-    digest: Digest | None = None
 
 
 class Content(NamedTuple):
@@ -39,6 +34,17 @@ class Content(NamedTuple):
 
     digest: Digest
     size: int
+
+
+Answer = Content | Exception
+"""What was kept, or why it was not."""
+
+
+def ref(answer: Answer, source: Source) -> BlobRef:
+    """Return what names a content that was kept; raise the error of one that was not."""
+    if isinstance(answer, Exception):
+        raise answer
+    return BlobRef(digest=answer.digest, size=answer.size, media_type=source.media_type)
 
 
 class BlobWriter:
@@ -55,7 +61,13 @@ class BlobWriter:
         answers = [self._answer(source, staged) for source in sources]
         with folder_errors():
             settle(list(staged.values()))
+        WRITTEN.inc(sum(one.size for one in staged.values()))
         return answers
+
+    def keep_all(self, sources: Sequence[Source]) -> list[Answer]:
+        """Keep several contents of any size and answer for each, the small ones with one wait for the disk."""
+        answers = self.keep_small(sources)
+        return [self._large(source) if answer is None else answer for answer, source in zip(answers, sources, strict=True)]
 
     def keep_large(self, source: Source) -> Content:
         """Keep one content of any size, with little memory if it is a file."""
@@ -63,6 +75,12 @@ class BlobWriter:
         if isinstance(source.content, bytes):
             return self._keep_bytes(source.content, Content(digest_of(source.content), len(source.content)))
         return self._keep_file(source.content, source.digest)
+
+    def _large(self, source: Source) -> Answer:
+        try:
+            return self.keep_large(source)
+        except Exception as error:  # noqa: BLE001 - it is raised where this source was to be kept
+            return error
 
     def _answer(self, source: Source, staged: dict[Digest, Staged]) -> Content | Exception | None:
         try:
@@ -83,7 +101,6 @@ class BlobWriter:
         if content.digest not in staged and (looked_for or not self._has(content)):
             with folder_errors():
                 staged[content.digest] = stage(self._root, content.digest, data)
-                WRITTEN.inc(content.size)
         return content
 
     def _keep_bytes(self, data: bytes, content: Content) -> Content:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -23,10 +23,10 @@ from storage.blob_files import (
     remove_leftovers,
     stored_in,
 )
-from storage.blob_writer import BlobWriter, Content, Source
+from storage.blob_writer import Answer, BlobWriter, Content, ref
 from storage.groups import Groups
 from storage.metrics import READ
-from storage.ports import StoredBlob
+from storage.ports import Source, StoredBlob
 
 R = TypeVar("R")
 
@@ -50,13 +50,21 @@ class FolderBlobs:
 
     async def put(self, data: bytes, *, media_type: str = "application/octet-stream") -> BlobRef:
         """Keep some bytes durably."""
-        return await self._keep(Source(data), media_type)
+        return await self._keep(Source(data, None, media_type))
 
     async def put_file(
         self, path: Path, *, media_type: str = "application/octet-stream", digest: Digest | None = None
     ) -> BlobRef:
         """Keep the bytes of a file durably; raise Invalid if it cannot be read or has another digest."""
-        return await self._keep(Source(path, digest), media_type)
+        return await self._keep(Source(path, digest, media_type))
+
+    async def put_many(self, sources: Sequence[Source]) -> list[BlobRef]:
+        """Keep several contents durably: as many as may be open at a time are written by one thread."""
+        loop = asyncio.get_running_loop()
+        groups = (sources[start : start + TOGETHER] for start in range(0, len(sources), TOGETHER))
+        kept = (loop.run_in_executor(self._threads, self._writer.keep_all, group) for group in groups)
+        answers: list[Answer] = [answer for group in await asyncio.gather(*kept) for answer in group]
+        return [ref(answer, source) for answer, source in zip(answers, sources, strict=True)]
 
     async def get(self, digest: Digest) -> bytes:
         """Return all bytes of a blob."""
@@ -103,12 +111,12 @@ class FolderBlobs:
         """Forget a blob, unless it was put or refreshed since: nobody can do that in between."""
         return await self._run(digest, lambda path: remove(path, unless_since=unless_since))
 
-    async def _keep(self, source: Source, media_type: str) -> BlobRef:
+    async def _keep(self, source: Source) -> BlobRef:
         content = await self._small.call(source)
         if content is None:
             loop = asyncio.get_running_loop()
             content = await loop.run_in_executor(self._threads, self._writer.keep_large, source)
-        return BlobRef(digest=content.digest, size=content.size, media_type=media_type)
+        return ref(content, source)
 
     async def _run(self, digest: Digest, work: Callable[[Path], R]) -> R:
         path = place(self._root, digest)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from schemas.blobs import BlobRef
-from schemas.errors import NotFound, Unavailable
+from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.places import Places
 from schemas.schema import Digest, digest_of
 from storage.blob_files import folder_errors, place
 from storage.blob_writer import source_errors
 from storage.folder import FolderBlobs
-from storage.ports import StoredBlob
+from storage.ports import Source, StoredBlob
 
 OCTETS: Final = "application/octet-stream"
 LISTED_TOGETHER: Final = 1_000
@@ -47,6 +47,20 @@ class PlacedBlobs:
             return self._home(_digest_of_file(path) if digest is None else digest, media_type)
 
         return await self._shelf(await asyncio.to_thread(home)).put_file(path, media_type=media_type, digest=digest)
+
+    async def put_many(self, sources: Sequence[Source]) -> list[BlobRef]:
+        """Keep several contents durably, each in the folder of its type unless it lies elsewhere."""
+        homes = await asyncio.to_thread(lambda: [self._home_of(source) for source in sources])
+        positions: dict[Path, list[int]] = {}
+        for position, root in enumerate(homes):
+            positions.setdefault(root, []).append(position)
+        puts = (self._shelf(root).put_many([sources[one] for one in some]) for root, some in positions.items())
+        kept: dict[int, BlobRef] = {}
+        for some, answer in zip(positions.values(), await asyncio.gather(*puts, return_exceptions=True), strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
+            kept.update(zip(some, answer, strict=True))
+        return [kept[position] for position in range(len(sources))]
 
     async def get(self, digest: Digest) -> bytes:
         """Return all bytes of a blob."""
@@ -87,6 +101,13 @@ class PlacedBlobs:
         there = await asyncio.to_thread(_where, digest, roots)
         return all([await self._shelf(root).remove(digest, unless_since=unless_since) for root in there])
 
+    def _home_of(self, source: Source) -> Path:
+        try:
+            digest = source.digest or _digest_of(source.content)
+        except Invalid:
+            return self._main  # where it is refused when it is put
+        return self._home(digest, source.media_type)
+
     def _home(self, digest: Digest, media_type: str) -> Path:
         places = self._places()
         there = _where(digest, [self._main, *places.folders])
@@ -125,6 +146,10 @@ def _where(digest: Digest, roots: Sequence[Path]) -> list[Path]:
 
 def _not_in(roots: Sequence[Path], blobs: Sequence[StoredBlob]) -> list[StoredBlob]:
     return [blob for blob in blobs if not _where(blob.digest, roots)]
+
+
+def _digest_of(content: bytes | Path) -> Digest:
+    return digest_of(content) if isinstance(content, bytes) else _digest_of_file(content)
 
 
 def _digest_of_file(path: Path) -> Digest:

@@ -90,6 +90,14 @@ class StoredBlob(NamedTuple):
     written_at: datetime
 
 
+class Source(NamedTuple):
+    """What is to be kept: some bytes or a file, the digest that the caller computed of them, and what they are."""
+
+    content: bytes | Path
+    digest: Digest | None = None
+    media_type: str = "application/octet-stream"
+
+
 class Blobs(Protocol):
     """Where bytes are kept under the name of their SHA-256; tests/contract/test_blobs.py says what that means.
 
@@ -104,6 +112,12 @@ class Blobs(Protocol):
         self, path: Path, *, media_type: str = "application/octet-stream", digest: Digest | None = None
     ) -> BlobRef:
         """Keep the bytes of a file durably, as ``put`` does; ``digest`` is what the caller computed of them."""
+
+    async def put_many(self, sources: Sequence[Source]) -> list[BlobRef]:
+        """Keep several contents durably, each as ``put`` or ``put_file`` does, for less than as many calls cost.
+
+        All are tried; then the first error is raised.
+        """
 
     async def get(self, digest: Digest) -> bytes:
         """Return all bytes of a blob."""

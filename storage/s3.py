@@ -2,10 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
@@ -16,9 +17,9 @@ from schemas.blobs import BlobRef
 from schemas.errors import Invalid, Unavailable
 from schemas.schema import Digest
 from storage.blob_files import PIECE_BYTES
-from storage.blob_writer import Source
+from storage.blob_writer import ref
 from storage.metrics import READ
-from storage.ports import StoredBlob
+from storage.ports import Source, StoredBlob
 from storage.s3_client import connect, read_address, s3_errors
 from storage.s3_objects import Objects
 
@@ -51,7 +52,7 @@ async def open_blobs(
 
     pool = ThreadPoolExecutor(threads, thread_name_prefix="s3")
     try:
-        yield S3Blobs(objects(url), objects(public_url or url), pool)
+        yield S3Blobs(objects(url), objects(public_url or url), pool, at_once=threads)
     finally:
         await asyncio.to_thread(pool.shutdown, cancel_futures=True)
 
@@ -59,20 +60,29 @@ async def open_blobs(
 class S3Blobs:
     """Blobs as objects of a bucket; each call is one hop to a thread of its own pool."""
 
-    def __init__(self, objects: Objects, public: Objects, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, objects: Objects, public: Objects, threads: ThreadPoolExecutor, *, at_once: int) -> None:
         self._objects = objects
+        self._at_once = at_once
         self._public = public
         self._threads = threads
 
     async def put(self, data: bytes, *, media_type: str = "application/octet-stream") -> BlobRef:
         """Keep some bytes durably."""
-        return await self._keep(Source(data), media_type)
+        return await self._keep(Source(data, None, media_type))
 
     async def put_file(
         self, path: Path, *, media_type: str = "application/octet-stream", digest: Digest | None = None
     ) -> BlobRef:
         """Keep the bytes of a file durably; raise Invalid if it cannot be read or has another digest."""
-        return await self._keep(Source(path, digest), media_type)
+        return await self._keep(Source(path, digest, media_type))
+
+    async def put_many(self, sources: Sequence[Source]) -> list[BlobRef]:
+        """Keep several contents durably; each thread sends some of them one after the other."""
+        share = -(-len(sources) // self._at_once)
+        parts = [sources[start : start + share] for start in range(0, len(sources), share or 1)]
+        kept = await asyncio.gather(*(self._run(partial(self._objects.keep_all, part)) for part in parts))
+        answers = [answer for part in kept for answer in part]
+        return [ref(answer, source) for answer, source in zip(answers, sources, strict=True)]
 
     async def get(self, digest: Digest) -> bytes:
         """Return all bytes of a blob."""
@@ -123,9 +133,8 @@ class S3Blobs:
         except Invalid:
             return False
 
-    async def _keep(self, source: Source, media_type: str) -> BlobRef:
-        content = await self._run(lambda: self._objects.keep(source, media_type))
-        return BlobRef(digest=content.digest, size=content.size, media_type=media_type)
+    async def _keep(self, source: Source) -> BlobRef:
+        return ref(await self._run(lambda: self._objects.keep(source)), source)
 
     async def _run(self, work: Callable[[], R]) -> R:
         try:

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +17,9 @@ from urllib3 import BaseHTTPResponse
 from schemas.errors import Invalid, NotFound
 from schemas.schema import Digest, digest_of
 from storage.blob_files import PIECE_BYTES, RESTORE, copy, place
-from storage.blob_writer import Content, Source, source_errors
+from storage.blob_writer import Answer, Content, source_errors
 from storage.metrics import READ, WRITTEN
+from storage.ports import Source
 from storage.s3_client import Address, s3_errors
 from storage.s3_shelves import Lying, Shelves
 
@@ -42,13 +43,17 @@ class Objects:
         """Return the name of a blob's object, under the prefix; raise Invalid if it is no digest."""
         return place(self._root, digest).as_posix()
 
-    def keep(self, source: Source, media_type: str) -> Content:
+    def keep_all(self, sources: Sequence[Source]) -> list[Answer]:
+        """Keep several contents one after the other and answer for each."""
+        return [self._answer(source) for source in sources]
+
+    def keep(self, source: Source) -> Content:
         """Keep some bytes or a file; raise Invalid if the file cannot be read, changes, or has another digest."""
         with _opened(source) as (file, content):
             if source.digest not in {None, content.digest}:
                 raise Invalid(f"It has the digest {content.digest}, not {source.digest}.", step="send it again")
             if not self._has(content):
-                self._send(file, content, media_type)
+                self._send(file, content, source.media_type)
         return content
 
     def stat(self, digest: Digest) -> Object:
@@ -116,6 +121,12 @@ class Objects:
         headers: dict[str, str | list[str] | tuple[str]] = {"response-content-type": media_type}
         expires = timedelta(seconds=seconds)
         return self._client.presigned_get_object(self._bucket, self.name(digest), expires, response_headers=headers)
+
+    def _answer(self, source: Source) -> Answer:
+        try:
+            return self.keep(source)
+        except Exception as error:  # noqa: BLE001 - it is raised where this source was to be kept
+            return error
 
     def _has(self, content: Content) -> bool:
         """Return whether an object need not be sent again, and refresh one older than a day."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import Invalid, NotFound
 from schemas.schema import digest_of
-from storage.ports import Blobs
+from storage.ports import Blobs, Source
 from tests.contract.reading_blobs import LARGE, MISSING, names, streamed
 
 
@@ -134,6 +134,33 @@ async def test_a_file_that_is_not_there_is_named(blobs: Blobs, tmp_path: Path) -
         await blobs.put_file(tmp_path)
 
     assert await names(blobs) == set()
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+async def test_many_contents_are_kept_as_each_alone_would_be(blobs: Blobs, tmp_path: Path, count: int) -> None:
+    contents = [LARGE, *(f"blob {number % 250}".encode() for number in range(count))][: count + 1]
+    for number, data in enumerate(contents[1::2]):
+        (tmp_path / f"{number}").write_bytes(data)
+    sources = [
+        Source(data, digest_of(data), "image/png") if number % 2 == 0 else Source(tmp_path / f"{number // 2}")
+        for number, data in enumerate(contents)
+    ]
+
+    refs = await blobs.put_many(sources)
+
+    assert [(ref.digest, ref.size) for ref in refs] == [(digest_of(data), len(data)) for data in contents]
+    assert refs[0].media_type == "image/png"
+    assert [await blobs.get(ref.digest) for ref in refs[::50]] == contents[::50]
+    assert await names(blobs) == {digest_of(data) for data in contents}
+
+
+async def test_one_of_many_that_fails_is_told_and_the_others_are_kept(blobs: Blobs, tmp_path: Path) -> None:
+    sources = [Source(b"one"), Source(b"two", MISSING), Source(tmp_path / "nothing.jpg"), Source(b"three")]
+
+    with pytest.raises(Invalid, match=digest_of(b"two")):
+        await blobs.put_many(sources)
+
+    assert await names(blobs) == {digest_of(b"one"), digest_of(b"three")}
 
 
 async def test_one_file_that_fails_does_not_hurt_the_others(blobs: Blobs, tmp_path: Path) -> None:
