@@ -12,6 +12,7 @@ from gateway.logs import logs, tell_request_id
 from gateway.marks import MARKS, Marks
 from gateway.openapi import DOCUMENT, document
 from gateway.operations import OPERATIONS, Operation
+from gateway.partial_uploads import PARTIAL, PartialUploads
 from gateway.problems import problems
 from gateway.rates import BUCKETS, Buckets, rates
 from gateway.routes import (
@@ -27,6 +28,7 @@ from gateway.routes import (
     models,
     pictures,
     projects,
+    resumable,
     service,
     tasks,
     uploads,
@@ -34,6 +36,7 @@ from gateway.routes import (
 )
 from gateway.services import SERVICES, Services
 from gateway.thumbnails import THUMBNAILS, Thumbnails
+from gateway.tus import tell_tus
 
 RESOURCES: Final = (
     projects,
@@ -45,6 +48,7 @@ RESOURCES: Final = (
     assets,
     pictures,
     uploads,
+    resumable,
     models,
     evaluations,
     executors,
@@ -74,15 +78,18 @@ def build_app(services: Services) -> web.Application:
     app[THUMBNAILS] = Thumbnails(services.blobs, services.settings)
     app[MARKS] = Marks(services.database, services.blobs)
     app[UNDER_WAY] = set()
+    app[PARTIAL] = PartialUploads(services)
     app[OPERATIONS] = {(operation.method, operation.path): operation for operation in offered}
     app[DOCUMENT] = (
         document(offered, version=version("ymir")).model_dump_json(by_alias=True, exclude_none=True).encode()
     )
     app.cleanup_ctx.append(errands)
     app.on_response_prepare.append(tell_request_id)
+    app.on_response_prepare.append(tell_tus)
     for operation in offered:
         if operation.method == "GET":
-            app.router.add_get(operation.path, operation.handler)
+            has_head = ("HEAD", operation.path) in app[OPERATIONS]
+            app.router.add_get(operation.path, operation.handler, allow_head=not has_head)
         else:
             app.router.add_route(operation.method, operation.path, operation.handler)
     return app

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from gateway.partial_uploads import PartialUploads
 from gateway.services import Services
 from gateway.sources import path_faults
 from schemas.algebra_parameters import Conditions, FilterParameters, FuseParameters
-from schemas.errors import Fault, YmirError
+from schemas.errors import Fault, NotFound, YmirError
 from schemas.evaluations import Evaluation
 from schemas.exchange_parameters import (
     ImportParameters,
@@ -19,7 +20,6 @@ from schemas.models import Model
 from schemas.parameters import Parameters
 from schemas.projects import Project
 from schemas.schema import Id
-from schemas.uploads import Upload
 from storage.ports import Query
 
 PURPOSE_OF: Final[Mapping[type[Parameters], Purpose]] = {
@@ -59,8 +59,11 @@ def fault_of(error: YmirError, pointer: str) -> Fault:
 async def _source_faults(source: ImportSource, services: Services) -> list[Fault]:
     if source.path is not None:
         return await path_faults(source.path, services.settings.import_roots)
-    if source.upload is not None and not await services.database.documents(Upload).get_many([source.upload]):
-        return [Fault("There is no such upload, or it was removed after a while.", "/source/upload")]
+    if source.upload is not None:
+        try:
+            await PartialUploads(services).whole(source.upload)
+        except NotFound as error:
+            return [fault_of(error, "/source/upload")]
     return []
 
 

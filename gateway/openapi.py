@@ -11,7 +11,7 @@ from openapi_pydantic import OpenAPI
 from pydantic import BaseModel, JsonValue, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from gateway.operations import JSON, Operation
+from gateway.operations import JSON, Header, Operation
 from gateway.problems import MEDIA_TYPE
 from schemas.problems import Problem
 
@@ -20,6 +20,7 @@ DOCUMENT: Final = web.AppKey("openapi", bytes)
 REF: Final = "#/components/schemas/{model}"
 SECURITY: Final = "key"
 PROBLEM: Final = "problem"
+LOCATION: Final = Header("Location", "Where it is.")
 PATH_PARAMETER: Final = re.compile(r"{(\w+)}")
 
 Json = dict[str, Any]
@@ -131,7 +132,9 @@ def _headers(operation: Operation) -> Iterable[Json]:
             "description": "The same key and body have the same answer, and no second effect.",
             "schema": {**text, "minLength": 1, "maxLength": 255},
         }
-    if operation.method == "PATCH":
+    for name, told, required in operation.headers:
+        yield {"name": name, "in": "header", "description": told, "required": required, "schema": text}
+    if operation.method == "PATCH" and operation.consumes == JSON:
         told = "The ETag of what was read: refused with 412 if it was changed since."
         yield {"name": "If-Match", "in": "header", "description": told, "schema": text}
 
@@ -140,11 +143,12 @@ def _responses(operation: Operation, forms: dict[Form, Json]) -> Json:
     answer: Json = {"description": "What was asked for."}
     if operation.answer is not None:
         answer["content"] = {JSON: {"schema": forms[repr(operation.answer), "serialization"]}}
-    elif operation.status != HTTPStatus.NO_CONTENT:
+    elif operation.status != HTTPStatus.NO_CONTENT and operation.method != "HEAD":
         answer["content"] = {operation.media_type: {}}
-    if operation.created:
+    told = (*((LOCATION,) if operation.created else ()), *operation.tells)
+    if told:
         text = {"type": "string"}
-        answer["headers"] = {"Location": {"description": "Where it is.", "schema": text}}
+        answer["headers"] = {header.name: {"description": header.told, "schema": text} for header in told}
     return {str(operation.status): answer, "default": {"$ref": f"#/components/responses/{PROBLEM}"}}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from aiohttp import web
 from pydantic import TypeAdapter
@@ -12,6 +12,15 @@ from gateway.problems import Handler
 from schemas.schema import Schema
 
 JSON = "application/json"
+BINARY = "application/octet-stream"
+
+
+class Header(NamedTuple):
+    """A header that a request may bear, for the OpenAPI document."""
+
+    name: str
+    told: str
+    required: bool = False
 
 
 class Told(TypedDict, total=False):
@@ -23,6 +32,8 @@ class Told(TypedDict, total=False):
     status: int
     media_type: str
     consumes: str
+    headers: tuple[Header, ...]
+    tells: tuple[Header, ...]
     public: bool
     accepts_key: bool
     created: bool
@@ -46,6 +57,10 @@ class Operation:
     media_type: str = JSON
     consumes: str = JSON
     """The media type of the request's body; other than JSON it is a file."""
+    headers: tuple[Header, ...] = ()
+    """Headers of the request that mean something here, and here alone."""
+    tells: tuple[Header, ...] = ()
+    """Headers of the answer that mean something here, and here alone."""
     public: bool = False
     """Whether no key is needed."""
     accepts_key: bool = False
@@ -64,6 +79,14 @@ class Routes:
     def get(self, path: str, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
         """Declare what reads something."""
         return self._declare("GET", path, told)
+
+    def head(self, path: str, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
+        """Declare what tells of something in headers alone; without it, HEAD is GET without the body."""
+        return self._declare("HEAD", path, {"media_type": BINARY, **told})
+
+    def options(self, path: str, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
+        """Declare what tells what can be done; it answers without a body."""
+        return self._declare("OPTIONS", path, {"status": 204, **told})
 
     def post(self, path: str, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
         """Declare what adds or does something."""
@@ -91,11 +114,9 @@ class Routes:
 
 def operation_of(request: web.Request) -> Operation | None:
     """Return the operation that a request is for; None where no route matched."""
-    return request.app[OPERATIONS].get((_method(request), _path(request)))
-
-
-def _method(request: web.Request) -> str:
-    return "GET" if request.method == "HEAD" else request.method
+    operations, path = request.app[OPERATIONS], _path(request)
+    found = operations.get((request.method, path))
+    return operations.get(("GET", path)) if found is None and request.method == "HEAD" else found
 
 
 def _path(request: web.Request) -> str:

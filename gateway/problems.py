@@ -26,8 +26,11 @@ STATUS_OF: Final[Mapping[type[YmirError], int]] = {
 STEPS: Final[Mapping[int, str]] = {
     404: "See /docs for the addresses that exist.",
     405: "Use one of the methods that the Allow header names.",
-    413: "Send less at once, or upload a file with PUT /v1/uploads/{name}.",
+    413: "Send less at once, or upload a file to /v1/uploads.",
 }
+
+# Statuses that are none of HTTP's own.
+PHRASES: Final[Mapping[int, str]] = {460: "Checksum Mismatch"}
 
 HOOK: Final = re.compile(r"(/v1/hooks/[^/]*/).+", re.DOTALL)
 
@@ -50,7 +53,7 @@ class Refused(Exception):
 
 def problem_of_status(status: int, detail: str, *, step: str = "") -> Problem:
     """Return the problem of an HTTP status, its type named after the status."""
-    title = HTTPStatus(status).phrase
+    title = PHRASES.get(status) or HTTPStatus(status).phrase
     slug = title.lower().replace(" ", "-").replace("'", "")
     return Problem(type=TYPE_PREFIX + slug, title=title, status=status, detail=detail, step=step)
 

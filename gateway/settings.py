@@ -32,8 +32,12 @@ class GatewaySettings(BaseSettings):
     """The largest body of a request, uploads aside."""
     upload_limit_bytes: PositiveInt = 64 * 2**30
     """The largest upload."""
+    upload_days: PositiveInt = 7
+    """For how long a resumable upload can be gone on with after it was begun."""
+    upload_stall_seconds: PositiveFloat = 60.0
+    """After how long without a byte the request of a resumable upload is ended; what came until then is kept."""
     spool: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
-    """Where uploads stand until they are complete; the system's folder for temporary files unless it is set."""
+    """Where uploads are put together; the system's folder for temporary files unless it is set."""
     page_items: PositiveInt = 50
     """How many items a page has, unless the request says."""
     page_items_at_most: PositiveInt = 1_000

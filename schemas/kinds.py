@@ -17,7 +17,7 @@ from schemas.projects import ClassList, Project
 from schemas.requests import RememberedRequest
 from schemas.schema import Document
 from schemas.tasks import Task
-from schemas.uploads import Upload
+from schemas.uploads import PartialUpload, Upload, UploadPart
 
 # The task comes first: whoever reads the kinds in this order finds the records of every task that had ended by then.
 KINDS: Final[tuple[type[Document], ...]] = (
@@ -34,11 +34,13 @@ KINDS: Final[tuple[type[Document], ...]] = (
     LabelingJob,
     LoggedEvent,
     Model,
+    PartialUpload,
     Project,
     RememberedRequest,
     Segment,
     Statistics,
     Tag,
     Upload,
+    UploadPart,
     Version,
 )

@@ -11,7 +11,7 @@ from schemas.letters import DeadLetter
 from schemas.requests import RememberedRequest
 from schemas.schema import Document, Id, to_text
 from schemas.tasks import Task
-from schemas.uploads import Upload
+from schemas.uploads import PartialUpload, Upload, UploadPart
 from storage.collection.every import every
 from storage.collection.unfinished import unfinished
 from storage.event_log import EventLog
@@ -50,6 +50,8 @@ class Housekeeping:
         await self._forget(RememberedRequest, before=now - timedelta(hours=settings.request_hours))
         in_use = (await unfinished(self._database.documents(Task))).ids
         await self._forget(Upload, before=now - timedelta(days=settings.upload_days), but=in_use)
+        await self._forget(PartialUpload, before=now, since="expires_at")
+        await self._forget(UploadPart, before=now, since="expires_at")
         await self._forget(DeadLetter, before=now - timedelta(days=settings.letter_days), since="came_at")
 
     async def _forget(

@@ -10,29 +10,28 @@ from typing import IO, Final
 
 from aiohttp import web
 
-from gateway.operations import Routes
+from gateway.operations import BINARY, Routes
+from gateway.partial_uploads import PARTIAL
 from gateway.problems import Refused
 from gateway.replies import reply
 from gateway.services import CALLER, SERVICES
 from schemas.blobs import BlobRef
 from schemas.errors import Conflict, Fault, Invalid, Unavailable
 from schemas.schema import derived_id
-from schemas.uploads import Upload
+from schemas.uploads import NAME_LETTERS, Upload
 
 routes: Final = Routes("uploads")
 
 PIECE_BYTES: Final = 2**20
-NAME_LETTERS: Final = 255
-BINARY: Final = "application/octet-stream"
 
 
 @routes.put("/v1/uploads/{name}", consumes=BINARY, answer=Upload, status=201, created=True)
 async def send_upload(request: web.Request) -> web.Response:
     """Send a file; name its id in the source of an import. The same file under the same name is the same upload."""
-    name = _file_name(request)
+    name = checked_name(request.match_info["name"])
     settings = request.app[SERVICES].settings
     if (request.content_length or 0) > settings.upload_limit_bytes:
-        raise _too_large(settings.upload_limit_bytes)
+        raise too_large(settings.upload_limit_bytes)
     await asyncio.to_thread(settings.spool.mkdir, parents=True, exist_ok=True)
     # What is spooled goes when this ends, however it ends: an upload is complete or not there.
     with tempfile.TemporaryDirectory(prefix="ymir-upload-", dir=settings.spool) as folder:
@@ -46,8 +45,8 @@ async def send_upload(request: web.Request) -> web.Response:
 
 @routes.get("/v1/uploads/{name}", answer=Upload)
 async def show_upload(request: web.Request) -> web.Response:
-    """Show an upload by its id."""
-    return reply(await request.app[SERVICES].database.documents(Upload).get(request.match_info["name"]))
+    """Show a whole upload by its id."""
+    return reply(await request.app[PARTIAL].whole(request.match_info["name"]))
 
 
 async def _spool(request: web.Request, path: Path, limit: int) -> str:
@@ -58,7 +57,7 @@ async def _spool(request: web.Request, path: Path, limit: int) -> str:
             async for piece in request.content.iter_chunked(PIECE_BYTES):
                 size += len(piece)
                 if size > limit:
-                    raise _too_large(limit)
+                    raise too_large(limit)
                 await asyncio.to_thread(_write, file, digest, piece)
     except OSError as error:
         if isinstance(error, ConnectionError):
@@ -89,14 +88,15 @@ async def _keep(request: web.Request, name: str, blob: BlobRef) -> Upload:
     return upload
 
 
-def _file_name(request: web.Request) -> str:
-    name = request.match_info["name"]
+def checked_name(name: str) -> str:
+    """Return the name of a file; raise Invalid if it cannot be one."""
     if len(name) > NAME_LETTERS or not name.isprintable() or "/" in name or "\\" in name or name in {".", ".."}:
         fault = Fault("A name has at most 255 visible characters and no slash.", "name")
         raise Invalid("The upload's name is not one of a file.", step="Choose another name.", faults=[fault])
     return name
 
 
-def _too_large(limit: int) -> Refused:
+def too_large(limit: int) -> Refused:
+    """Return the refusal of a file that is larger than an upload may be."""
     detail = f"An upload has at most {limit} bytes."
     return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, step="Send less, or ask for a higher limit.")

@@ -11,7 +11,7 @@ from schemas.models import Model, Stage
 from schemas.outcomes import Outcome, TaskResult
 from schemas.schema import new_id
 from schemas.tasks import Task
-from schemas.uploads import Upload
+from schemas.uploads import PartialUpload, Upload, UploadPart
 from tests.factories import NOON, PROJECT, WORKER, a_task
 from tests.storage.collection.worlds import World
 
@@ -25,6 +25,7 @@ async def every_kind_of_record(world: World) -> tuple[list[Version], list[BlobRe
     await world.add(
         Tag(id=tag_id(first.dataset, "best"), project=PROJECT, dataset=first.dataset, name="best", version=first.id),
         Upload(id=new_id(), name="a.zip", blob=named["upload"], created_by="somebody", created_at=NOON),
+        UploadPart.after(None, named["part"], upload=a_partial_upload()),
         DeadLetter.of(ForeignMessage("x", "y", b"?"), body=named["letter"], at=NOON),
         an_ended_task(named),
         a_sheet(named["answer"]),
@@ -37,6 +38,7 @@ async def every_kind_of_record(world: World) -> tuple[list[Version], list[BlobRe
 
 NAMES = (
     "upload",
+    "part",
     "letter",
     "report",
     "log",
@@ -48,6 +50,12 @@ NAMES = (
     "table",
     "marks",
 )
+
+
+def a_partial_upload() -> PartialUpload:
+    return PartialUpload(
+        id=new_id(), name="a.zip", owner=new_id(), created_by="somebody", created_at=NOON, expires_at=NOON
+    )
 
 
 def an_ended_task(named: dict[str, BlobRef]) -> Task:

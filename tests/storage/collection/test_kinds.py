@@ -16,7 +16,7 @@ from schemas.models import Model
 from schemas.projects import Project
 from schemas.schema import Document, Schema, digest_of
 from schemas.tasks import Task
-from schemas.uploads import Upload
+from schemas.uploads import Upload, UploadPart
 from storage.collection.marks import names_blobs, parts
 
 
@@ -37,7 +37,8 @@ def test_tasks_are_read_before_the_records_that_they_make() -> None:
 def test_which_kinds_name_blobs_is_read_off_their_schemas() -> None:
     naming = {kind for kind in KINDS if names_blobs(kind)}
 
-    assert naming == {ConflictSheet, DeadLetter, Evaluation, Model, Segment, Statistics, Task, Upload, Version}
+    named = {ConflictSheet, DeadLetter, Evaluation, Model, Segment, Statistics, Task, Upload, UploadPart, Version}
+    assert naming == named
     assert not {Project, LabelingItem, Tag} & naming
 
 
