@@ -13,9 +13,10 @@ from schemas.outcomes import Outcome
 from schemas.problems import Problem
 from schemas.projects import ClassEntry, ClassList, Project
 from schemas.schema import Id
+from storage.datasets.class_counts import class_counts
 from storage.datasets.content import Content
 from storage.datasets.library import Library
-from storage.datasets.renaming import class_counts, renamed
+from storage.datasets.relabel import DROPPED, relabeled
 from storage.ports import Blobs, Database
 from workers.drafts import version_of
 from workers.findings import Findings
@@ -45,7 +46,9 @@ async def copy(
     if classes.unknown and asked.unknown_classes is UnknownClasses.STOP:
         return Outcome(problem=Problem.of(_stopped(classes), status=422), report=report)
     work.progress(0.4, "renaming classes")
-    content = await renamed(content, classes.names(asked.unknown_classes), library=library)
+    for layer in content.layers:
+        names = classes.names(asked.unknown_classes)
+        content = (await relabeled(content, names, layer=layer, library=library)).content
     work.progress(0.7, "keeping the version")
     outcome = await version_of(
         asked,
@@ -77,10 +80,10 @@ class _Classes(NamedTuple):
         """How many annotations each class has that is only an alias here."""
         return {name: count for name, count in sorted(self.counts.items()) if self.known.get(name, name) != name}
 
-    def names(self, policy: UnknownClasses) -> dict[str, str | None]:
-        """Return the name that each class gets, None for one whose annotations are left out."""
+    def names(self, policy: UnknownClasses) -> dict[str, str]:
+        """Return the name that each class gets, empty for one whose annotations are left out."""
         left_out = self.unknown if policy is UnknownClasses.IGNORE else ()
-        return {**self.known, **dict.fromkeys(left_out)}
+        return {**self.known, **dict.fromkeys(left_out, DROPPED)}
 
     def summary(self, policy: UnknownClasses) -> dict[str, JsonValue]:
         """Return the counts that a result tells."""
