@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from gateway.views import History
 from schemas.datasets import Version
 from schemas.errors import Invalid
-from schemas.pages import Page
 from schemas.schema import Id
 from storage.ports import Documents
 
@@ -12,10 +12,11 @@ from storage.ports import Documents
 WALKED_AT_MOST: Final = 10_000
 
 
-async def ancestors_of(
-    version: Version, versions: Documents[Version], *, limit: int, cursor: str | None
-) -> Page[Version]:
-    """Return a page of a version and its ancestors by distance, the newest first within one; raise Invalid."""
+async def ancestors_of(version: Version, versions: Documents[Version], *, limit: int, cursor: str | None) -> History:
+    """Return a page of a version and its ancestors by distance, the newest first within one; raise Invalid.
+
+    It ends after 10,000 versions, and says so.
+    """
     start = _position(cursor)
     found: list[Version] = [version]
     seen: set[Id] = {version.id}
@@ -26,8 +27,11 @@ async def ancestors_of(
         generation = await versions.get_many(list(dict.fromkeys(parents))) if parents else []
         generation.sort(key=lambda parent: (parent.created_at, parent.id), reverse=True)
         found += generation
+    is_cut = len(found) > WALKED_AT_MOST
+    found = found[:WALKED_AT_MOST]
     stop = start + limit
-    return Page(items=tuple(found[start:stop]), next=str(stop) if stop < len(found) else None)
+    following = str(stop) if stop < len(found) else None
+    return History(items=tuple(found[start:stop]), next=following, is_cut=is_cut and following is None)
 
 
 def _position(cursor: str | None) -> int:

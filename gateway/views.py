@@ -8,6 +8,7 @@ from schemas.annotations import Annotation, LayerName
 from schemas.conflicts import Conflict, Take
 from schemas.datasets import Version
 from schemas.models import Model
+from schemas.pages import Page
 from schemas.schema import AssetId, Instant, Schema
 from schemas.splits import Split
 from schemas.tasks import Input
@@ -45,6 +46,13 @@ class ConflictView(Conflict):
     answer: ConflictAnswerView | None = None
     image: str
     """The address of the image; it works without a key, for a while."""
+
+
+class History(Page[Version]):
+    """A version and what it was made of."""
+
+    is_cut: bool = False
+    """Older versions are left out, since there are too many: ask for the history of the last one here."""
 
 
 class Lineage(Schema):

@@ -1,9 +1,12 @@
 """Diffs: what differs between two versions."""
 
+from enum import StrEnum
+
 from pydantic import NonNegativeInt
 
-from schemas.annotations import LayerName
+from schemas.annotations import Annotation, LayerName
 from schemas.schema import AssetId, Schema
+from schemas.splits import Split
 
 
 class AssetChanges(Schema):
@@ -34,3 +37,47 @@ class VersionDiff(Schema):
     moves: dict[str, NonNegativeInt] = {}
     """How many moved, by ``<split before>-><split after>``."""
     layers: dict[LayerName, LayerDiff] = {}
+
+
+class ChangeKind(StrEnum):
+    """What happened to an asset between two versions."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    MOVED = "moved"
+    """It is in another split."""
+    ANNOTATED = "annotated"
+    """A layer has annotations of it (perhaps none: as empty) only afterwards."""
+    UNANNOTATED = "unannotated"
+    """A layer has annotations of it (perhaps none: as empty) only before."""
+    CHANGED = "changed"
+    """A layer has other annotations of it."""
+
+
+class AnnotationChange(Schema):
+    """One annotation that says something else afterwards; its id is the same."""
+
+    fields: tuple[str, ...]
+    """What differs, in the names that an annotation has."""
+    before: Annotation
+    after: Annotation
+
+
+class AssetLayerDiff(Schema):
+    """What happened to the annotations of an asset in a layer."""
+
+    change: ChangeKind
+    added: tuple[Annotation, ...] = ()
+    removed: tuple[Annotation, ...] = ()
+    changed: tuple[AnnotationChange, ...] = ()
+
+
+class AssetDiff(Schema):
+    """All that happened to one asset; an annotation is told from others by its id."""
+
+    asset: AssetId
+    before: Split | None
+    """Its split before; None if it was not there."""
+    after: Split | None
+    changes: tuple[ChangeKind, ...]
+    layers: dict[LayerName, AssetLayerDiff] = {}

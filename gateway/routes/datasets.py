@@ -10,8 +10,9 @@ from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import changed, changed_fields, nothing, reply
 from gateway.services import SERVICES
+from gateway.tagging import set_to
 from schemas.datasets import Dataset, DatasetChange, Tag, TagChange, tag_id
-from schemas.errors import Conflict, Fault, Invalid
+from schemas.errors import Fault, Invalid
 from schemas.pages import Page
 from schemas.parameters import TagName
 from storage.ports import Query
@@ -91,20 +92,11 @@ async def set_tag(request: web.Request) -> web.Response:
     name = _tag_name(request)
     dataset = await dataset_of(request)
     version = await numbered_version(request, dataset, change.version)
-    documents = request.app[SERVICES].database.documents(Tag)
+    if version.removed_at is not None:
+        fault = Fault(f"The version {change.version} is hidden: show it again first, or name another.", "/version")
+        raise Invalid("A tag names a version that is there.", step="Correct what is named.", faults=[fault])
     tag = Tag(id=tag_id(dataset.id, name), project=dataset.project, dataset=dataset.id, name=name, version=version.id)
-    try:
-        await documents.add(tag)
-    except Conflict:
-        return reply(
-            await changed(
-                request,
-                documents,
-                lambda: documents.get(tag.id),
-                lambda was: was if was.version == version.id else was.successor(version=version.id, task=None),
-            )
-        )
-    return reply(tag)
+    return reply(await set_to(tag, request))
 
 
 @routes.delete("/v1/projects/{project}/datasets/{name}/tags/{tag}")

@@ -1,22 +1,26 @@
 """Versions: the immutable states of a dataset."""
 
-from typing import Final
+from typing import Annotated, Final
 
 from aiohttp import web
+from pydantic import Field
 
 from gateway.ancestry import ancestors_of
+from gateway.asset_rows import Layers
 from gateway.finding import dataset_of, numbered_version, version_of
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import changed, changed_fields, nothing, reply
 from gateway.services import SERVICES
+from gateway.views import History
 from schemas.datasets import Version, VersionChange
-from schemas.diffs import VersionDiff
+from schemas.diffs import AssetDiff, ChangeKind, VersionDiff
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.pages import Page
 from schemas.refs import Ref
 from schemas.schema import Schema
 from schemas.statistics import VersionStatistics
+from storage.datasets.changes import ChangeQuery
 from storage.datasets.refs import resolve
 from storage.ports import Query
 
@@ -38,6 +42,15 @@ class DiffQuery(Schema):
 
     against: Ref
     """``dataset@tag`` or ``dataset@3``; a tag or number alone is one of the same dataset."""
+
+
+class AssetDiffQuery(DiffQuery, PageQuery):
+    """Which assets that differ are listed, in order of their ids; a page may be short and have a next one."""
+
+    layer: Layers = ()
+    """Changes of these layers; of all when not given."""
+    change: Annotated[tuple[ChangeKind, ...], Field(max_length=6)] = ()
+    """Changes of these kinds; all when not given, or those of annotations where layers are."""
 
 
 @routes.get(VERSIONS, query=VersionQuery, answer=Page[Version])
@@ -71,7 +84,7 @@ async def hide_version(request: web.Request) -> web.Response:
     return nothing()
 
 
-@routes.get(f"{VERSION}/history", query=PageQuery, answer=Page[Version])
+@routes.get(f"{VERSION}/history", query=PageQuery, answer=History)
 async def list_history(request: web.Request) -> web.Response:
     """List a version and all that it was made of, the newest first."""
     query = read_query(request, PageQuery)
@@ -92,14 +105,33 @@ async def show_diff(request: web.Request) -> web.Response:
     """Show what is to be done to another version to get this one."""
     query = read_query(request, DiffQuery)
     after = await version_of(request)
-    services = request.app[SERVICES]
+    before = await _other(request, query, after)
+    return reply(await request.app[SERVICES].library.diff(before.digest, after.digest))
+
+
+@routes.get(f"{VERSION}/diff/assets", query=AssetDiffQuery, answer=Page[AssetDiff])
+async def list_asset_diffs(request: web.Request) -> web.Response:
+    """List the assets that differ from another version, with every annotation that was added, removed or changed."""
+    query = read_query(request, AssetDiffQuery)
+    after = await version_of(request)
+    before = await _other(request, query, after)
+    page = await request.app[SERVICES].library.changes(
+        before.digest,
+        after.digest,
+        query=ChangeQuery(query.layer, query.change),
+        limit=page_size(request, query),
+        cursor=query.cursor,
+    )
+    return reply(Page[AssetDiff](items=page.diffs, next=page.next))
+
+
+async def _other(request: web.Request, query: DiffQuery, after: Version) -> Version:
     ref = query.against if "@" in query.against else f"{after.dataset_name}@{query.against}"
     try:
-        before = await resolve(ref, after.project, services.database)
+        return await resolve(ref, after.project, request.app[SERVICES].database)
     except (NotFound, Invalid) as error:
         fault = Fault(f"{error.detail} {error.step}".strip(), "?against")
         raise Invalid("The other version does not exist.", step="Name another.", faults=[fault]) from error
-    return reply(await services.library.diff(before.digest, after.digest))
 
 
 async def _changed(request: web.Request, change: VersionChange) -> Version:

@@ -17,6 +17,7 @@ from schemas.splits import Split
 from schemas.statistics import VersionStatistics
 from storage.clock import utc_now
 from storage.datasets.asset_ids import AssetIds
+from storage.datasets.changes import ChangePage, ChangeQuery, asset_changes
 from storage.datasets.compaction import compacted
 from storage.datasets.content import Content, LayerContent
 from storage.datasets.counting import counted
@@ -164,6 +165,14 @@ class Library:
         """Return what differs between two versions, by their digests."""
         old, new = await self.content(before), await self.content(after)
         return await diff(old, new, ids=await self.asset_ids(old, new), library=self)
+
+    async def changes(
+        self, before: Digest, after: Digest, *, query: ChangeQuery, limit: int = 50, cursor: str | None = None
+    ) -> ChangePage:
+        """Return the next assets that differ between two versions; raise Invalid for a cursor that is no asset."""
+        old, new = await self.content(before), await self.content(after)
+        ids = await self.asset_ids(old, new)
+        return await asset_changes(old, new, query=query, limit=limit, cursor=cursor, ids=ids, library=self)
 
     def rows(
         self,

@@ -1,12 +1,17 @@
 """Datasets, versions, tags and assets over HTTP."""
 
+import asyncio
 import io
 
 import pytest
 from PIL import Image
 
-from schemas.datasets import Version
+from gateway import ancestry
+from schemas.datasets import Tag, Version, tag_id
+from schemas.outcomes import Outcome
+from schemas.tasks import Task
 from storage.datasets.rows import AnnotationRow
+from tests.factories import NOON, a_task
 from tests.gateway.api import Api
 from tests.gateway.world import HEIGHT, PROJECT, WIDTH, World, a_picture
 
@@ -59,6 +64,54 @@ async def test_a_tag_that_is_removed_names_nothing(api: Api, first: Version) -> 
     await api.delete(f"{POOL}/tags/good", expect=404)
 
 
+async def test_a_tag_names_no_hidden_version_and_its_own_may_be_hidden(
+    api: Api, first: Version, second: Version
+) -> None:
+    await api.call("PUT", f"{POOL}/tags/good", expect=200, json={"version": first.number})
+    await api.delete(f"{POOL}/versions/1")
+
+    await api.get(f"{POOL}/versions/good", expect=404)
+    problem = await api.call("PUT", f"{POOL}/tags/other", expect=422, json={"version": 1})
+    moved = await api.call("PUT", f"{POOL}/tags/good", expect=200, json={"version": 2})
+
+    assert problem["errors"][0]["pointer"] == "/version"
+    assert moved["version"] == second.id
+
+
+async def test_a_tag_that_a_task_has_reserved_is_not_taken_from_it_until_it_has_ended(
+    api: Api, world: World, first: Version
+) -> None:
+    task = a_task(project=world.project.id)
+    await world.add(task)
+    name = {"project": world.project.id, "dataset": first.dataset, "name": "best"}
+    await world.add(Tag(id=tag_id(first.dataset, "best"), version="f" * 32, task=task.id, **name))
+
+    await api.call("PUT", f"{POOL}/tags/best", expect=409, json={"version": 1})
+    await world.services.database.documents(Task).replace(task.ended(Outcome(cancelled=True), at=NOON), was=task)
+    moved = await api.call("PUT", f"{POOL}/tags/best", expect=200, json={"version": 1})
+
+    assert (moved["version"], moved["task"]) == (first.id, None)
+
+
+async def test_a_tag_that_is_set_many_times_at_once_names_one_of_those_versions(
+    api: Api, first: Version, second: Version
+) -> None:
+    calls = (
+        api.call("PUT", f"{POOL}/tags/good", expect=200, json={"version": number}) for number in (1, 2, 1, 2, 1, 2)
+    )
+    await asyncio.gather(*calls)
+
+    assert (await api.get(f"{POOL}/versions/good"))["id"] in {first.id, second.id}
+
+
+@pytest.mark.usefixtures("first", "second")
+async def test_a_tag_that_was_moved_since_it_was_read_is_not_moved_with_an_old_etag(api: Api) -> None:
+    await api.call("PUT", f"{POOL}/tags/good", expect=200, json={"version": 1})
+    await api.call("PUT", f"{POOL}/tags/good", expect=200, json={"version": 2})
+
+    await api.call("PUT", f"{POOL}/tags/good", expect=412, json={"version": 1}, headers={"If-Match": '"0"'})
+
+
 @pytest.mark.usefixtures("first")
 @pytest.mark.parametrize(("tag", "number", "status"), [("7", 1, 422), ("a b", 1, 422), ("good", 9, 404)])
 async def test_a_tag_that_cannot_be_is_refused(api: Api, tag: str, number: int, status: int) -> None:
@@ -92,6 +145,41 @@ async def test_history_leads_back_to_the_beginning(api: Api, first: Version, sec
     assert page["items"] + rest["items"] == whole["items"]
     assert (whole["next"], rest["next"]) == (None, None)
     await api.get(f"{POOL}/versions/2/history?cursor=x", expect=422)
+
+
+async def test_a_history_that_is_too_long_says_that_it_is_cut(
+    api: Api, world: World, first: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ancestry, "WALKED_AT_MOST", 4)
+    parent = first
+    for number in range(2, 8):
+        parent = await world.version(number=number, parents=(parent.id,))
+
+    whole = await api.get(f"{POOL}/versions/7/history")
+    start = await api.get(f"{POOL}/versions/7/history?limit=2")
+    rest = await api.get(f"{POOL}/versions/4/history")
+
+    assert ([item["number"] for item in whole["items"]], whole["is_cut"]) == ([7, 6, 5, 4], True)
+    assert (len(start["items"]), start["next"], start["is_cut"]) == (2, "2", False)
+    assert ([item["number"] for item in rest["items"]], rest["is_cut"]) == ([4, 3, 2, 1], False)
+
+
+@pytest.mark.usefixtures("second")
+async def test_the_assets_that_differ_are_listed_with_their_annotations(api: Api) -> None:
+    path = f"{POOL}/versions/2/diff/assets?against=1"
+
+    whole = await api.get(path)
+    page = await api.get(f"{path}&limit=1")
+    rest = await api.get(f"{path}&cursor={page['next']}")
+    changed = await api.get(f"{path}&layer=ground_truth&change=changed")
+
+    assert page["items"] + rest["items"] == whole["items"]
+    assert sorted(item["changes"][0] for item in whole["items"]) == ["added", "changed", "changed", "removed"]
+    # One robin went, and a wren came on another image.
+    told = [item["layers"]["ground_truth"] for item in changed["items"]]
+    assert sorted((len(layer["added"]), len(layer["removed"])) for layer in told) == [(0, 1), (1, 0)]
+    for wrong in ("&cursor=x", "&change=new", "&layer=%20", ""):
+        await api.get(f"{path}{wrong}" if wrong else f"{POOL}/versions/2/diff/assets", expect=422)
 
 
 @pytest.mark.usefixtures("second")

@@ -1,6 +1,5 @@
 """Three-way merge of contents, held to a model of dictionaries."""
 
-import random
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,23 +13,19 @@ from schemas.conflicts import Take
 from schemas.manifests import Predictions
 from schemas.splits import Split
 from storage.datasets.content import Content, LayerContent
-from storage.datasets.listing import asset_rows
 from storage.datasets.manifests import manifest_digest, manifest_of
 from storage.datasets.reconcile import reconciled
 from storage.datasets.rows import AnnotationRow
 from storage.datasets.three_way import AssetClash, Sides, ThreeWay, three_way
+from tests.storage.datasets.lines import LAYERS, Rows, fewer_examples, lines, said
 from tests.storage.datasets.worlds import (
     ASSETS,
-    CLASSES,
     Known,
     Parcel,
     Plain,
     Shelf,
-    few_examples,
 )
 
-Rows = tuple[AnnotationRow, ...]
-LAYERS: Final = (GROUND_TRUTH, ATTRIBUTES)
 OURS: Final = Take.OURS
 
 
@@ -53,62 +48,6 @@ async def merge(
     ids = await shelf.ids(base, ours, theirs)
     result = await three_way(Sides(base, ours, theirs), decide=judge, prefer=prefer, ids=ids, library=shelf)
     return result, judge.seen
-
-
-@st.composite
-def lines(draw: st.DrawFn) -> tuple[Parcel, Parcel, Parcel]:
-    """Return a base and what two sides made of it, each cut into segments in its own way."""
-    chance = random.Random(draw(st.integers(0, 2**32)))
-    base = {asset: a_known(chance) for asset in ASSETS if chance.random() < 0.8}
-    return tuple(a_parcel(chance, plain) for plain in (base, edited(chance, base), edited(chance, base)))  # type: ignore[return-value]
-
-
-def a_parcel(chance: random.Random, plain: Plain) -> Parcel:
-    # Sometimes cut alike, so that rows of several contents are in the same place.
-    cut = {asset: ASSETS.index(asset) % 2 if chance.random() < 0.8 else 2 for asset in plain}
-    return Parcel(plain, cut, chance.random() < 0.3, "p")
-
-
-def a_known(chance: random.Random) -> Known:
-    layers = {name: some_rows(chance, name) for name in LAYERS if chance.random() < 0.7}
-    return Known(chance.choice(tuple(Split)), layers)
-
-
-def some_rows(chance: random.Random, layer: str) -> Rows:
-    if layer == ATTRIBUTES:
-        return (AnnotationRow(attributes=chance.choice(('{"a":1}', '{"a":2,"b":1}', '{"b":2}'))),)
-    return tuple(a_row(chance, number) for number in range(chance.randrange(3)))
-
-
-def a_row(chance: random.Random, number: int) -> AnnotationRow:
-    box = (float(chance.choice((0, 3, 30))), 0.0, 10.0, 10.0)
-    return AnnotationRow(chance.choice(CLASSES), box, id=bytes([number]) * 16)
-
-
-def edited(chance: random.Random, base: Plain) -> Plain:
-    side: Plain = {}
-    for asset in ASSETS:
-        if asset not in base:
-            if chance.random() < 0.5:
-                side[asset] = a_known(chance)
-            continue
-        match chance.randrange(4):
-            case 0:
-                layers = {name: some_rows(chance, name) for name in base[asset].layers if chance.random() < 0.9}
-                side[asset] = Known(base[asset].split, layers)
-            case 1:
-                side[asset] = a_known(chance)
-            case 2 if chance.random() < 0.4:
-                pass
-            case _:
-                side[asset] = base[asset]
-    return side
-
-
-async def said(shelf: Shelf, content: Content) -> Plain:
-    """Return what a content says, annotation ids and all."""
-    rows = asset_rows(content, layers=None, splits=None, library=shelf)
-    return {row.image.asset: Known(row.split, row.layers) async for row in rows}
 
 
 def model(base: Plain, ours: Plain, theirs: Plain, prefer: Take) -> dict[bytes, tuple[Split, dict[str, set[object]]]]:
@@ -144,7 +83,7 @@ def model_layer(base: Rows | None, ours: Rows | None, theirs: Rows | None, name:
     return merged.settled(clash.taken(prefer) for clash in merged.clashes())
 
 
-@few_examples
+@fewer_examples
 @given(lines(), st.sampled_from([Take.OURS, Take.THEIRS]))
 async def test_a_merge_is_that_of_each_asset(parcels: tuple[Parcel, Parcel, Parcel], prefer: Take) -> None:
     shelf = Shelf()
@@ -161,7 +100,7 @@ async def test_a_merge_is_that_of_each_asset(parcels: tuple[Parcel, Parcel, Parc
     assert not result.is_open
 
 
-@few_examples
+@fewer_examples
 @given(lines())
 async def test_conflicts_are_the_same_however_the_contents_are_cut_and_leave_the_merge_open(
     parcels: tuple[Parcel, Parcel, Parcel],
@@ -178,7 +117,7 @@ async def test_conflicts_are_the_same_however_the_contents_are_cut_and_leave_the
     assert result.is_open == other.is_open == bool(clashes)
 
 
-@few_examples
+@fewer_examples
 @given(lines())
 async def test_a_merge_with_itself_is_the_identity(parcels: tuple[Parcel, Parcel, Parcel]) -> None:
     shelf = Shelf()
@@ -190,7 +129,7 @@ async def test_a_merge_with_itself_is_the_identity(parcels: tuple[Parcel, Parcel
     assert not clashes
 
 
-@few_examples
+@fewer_examples
 @given(lines())
 async def test_where_one_side_changed_nothing_it_has_the_rows_of_the_other(
     parcels: tuple[Parcel, Parcel, Parcel],
