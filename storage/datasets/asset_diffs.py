@@ -14,7 +14,11 @@ Rows = tuple[AnnotationRow, ...]
 
 
 def asset_diff(
-    asset: bytes, before: Split | None, after: Split | None, layers: Mapping[LayerName, tuple[Rows | None, Rows | None]]
+    asset: bytes,
+    *,
+    before: Split | None,
+    after: Split | None,
+    layers: Mapping[LayerName, tuple[Rows | None, Rows | None]],
 ) -> AssetDiff:
     """Return what happened to an asset; a split, and rows in a layer, are None where a version has none of it."""
     diffs = {name: diff for name, sides in layers.items() if (diff := _layer_diff(*sides)) is not None}

@@ -196,11 +196,13 @@ def _any_row(space: Space) -> Numbers:
 def _told(
     assets: AssetIds, splits: Sequence[list[Split | None]], rows: Mapping[LayerName, list[list[Rows | None]]]
 ) -> list[AssetDiff]:
+    before, after = splits
     return [
         asset_diff(
             assets.raw(place),
-            *(side[place] for side in splits),
-            {name: (before[place], after[place]) for name, (before, after) in rows.items()},
+            before=before[place],
+            after=after[place],
+            layers={name: (old[place], new[place]) for name, (old, new) in rows.items()},
         )
         for place in range(len(assets.prefixes))
     ]

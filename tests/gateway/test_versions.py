@@ -83,8 +83,9 @@ async def test_a_tag_that_a_task_has_reserved_is_not_taken_from_it_until_it_has_
 ) -> None:
     task = a_task(project=world.project.id)
     await world.add(task)
-    name = {"project": world.project.id, "dataset": first.dataset, "name": "best"}
-    await world.add(Tag(id=tag_id(first.dataset, "best"), version="f" * 32, task=task.id, **name))
+    identity = tag_id(first.dataset, "best")
+    project, line = world.project.id, first.dataset
+    await world.add(Tag(id=identity, project=project, dataset=line, name="best", version="f" * 32, task=task.id))
 
     await api.call("PUT", f"{POOL}/tags/best", expect=409, json={"version": 1})
     await world.services.database.documents(Task).replace(task.ended(Outcome(cancelled=True), at=NOON), was=task)

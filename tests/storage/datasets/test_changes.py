@@ -57,9 +57,9 @@ def model(before: Plain, after: Plain, layers: tuple[str, ...], kinds: frozenset
         old, new = before.get(asset), after.get(asset)
         expected = asset_diff(
             asset,
-            old and old.split,
-            new and new.split,
-            {name: (old and old.layers.get(name), new and new.layers.get(name)) for name in layers},
+            before=old and old.split,
+            after=new and new.split,
+            layers={name: (old and old.layers.get(name), new and new.layers.get(name)) for name in layers},
         )
         if kinds & set(expected.changes):
             yield expected

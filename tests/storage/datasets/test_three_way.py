@@ -50,18 +50,21 @@ async def merge(
     return result, judge.seen
 
 
-def model(base: Plain, ours: Plain, theirs: Plain, prefer: Take) -> dict[bytes, tuple[Split, dict[str, set[object]]]]:
+Said = dict[bytes, tuple[Split, dict[str, set[AnnotationRow]]]]
+
+
+def model(base: Plain, ours: Plain, theirs: Plain, prefer: Take) -> Said:
     """Return the merge of plain dictionaries, clashes settled as is preferred."""
-    found: dict[bytes, tuple[Split, dict[str, set[object]]]] = {}
+    found: Said = {}
     for asset in {*ours, *theirs}:
         sides = [plain.get(asset) for plain in (base, ours, theirs)]
         old, mine, other = (None if side is None else side.split for side in sides)
-        layers = {
-            name: set(rows)
-            for name in LAYERS
-            if (rows := model_layer(*(None if s is None else s.layers.get(name) for s in sides), name, prefer))
-            is not None
-        }
+        layers: dict[str, set[AnnotationRow]] = {}
+        for name in LAYERS:
+            rows = [None if side is None else side.layers.get(name) for side in sides]
+            merged = model_layer(rows[0], rows[1], rows[2], name=name, prefer=prefer)
+            if merged is not None:
+                layers[name] = set(merged)
         found[asset] = (model_choice(old, mine, other, prefer), layers)
     return found
 
@@ -76,7 +79,7 @@ def model_choice(base: Split | None, ours: Split | None, theirs: Split | None, p
     return theirs if ours is base or prefer is Take.THEIRS else ours
 
 
-def model_layer(base: Rows | None, ours: Rows | None, theirs: Rows | None, name: str, prefer: Take) -> Rows | None:
+def model_layer(base: Rows | None, ours: Rows | None, theirs: Rows | None, *, name: str, prefer: Take) -> Rows | None:
     if ours is None or theirs is None:
         return theirs if ours is None else ours
     merged = reconciled(base or (), ours, theirs, by_key=name == ATTRIBUTES)
@@ -91,11 +94,11 @@ async def test_a_merge_is_that_of_each_asset(parcels: tuple[Parcel, Parcel, Parc
 
     result, clashes = await merge(shelf, *contents, take=prefer, prefer=prefer)
 
-    plains = [await said(shelf, content) for content in contents]
+    base, ours, theirs = [await said(shelf, content) for content in contents]
     found = await said(shelf, result.content)
     assert {
         asset: (known.split, {name: set(rows) for name, rows in known.layers.items()}) for asset, known in found.items()
-    } == model(*plains, prefer)
+    } == model(base, ours, theirs, prefer)
     assert sum(tally.conflicts for tally in result.layers.values()) == len(clashes)
     assert not result.is_open
 
