@@ -67,7 +67,9 @@ class BlobWriter:
     def keep_all(self, sources: Sequence[Source]) -> list[Answer]:
         """Keep several contents of any size and answer for each, the small ones with one wait for the disk."""
         answers = self.keep_small(sources)
-        return [self._large(source) if answer is None else answer for answer, source in zip(answers, sources, strict=True)]
+        return [
+            self._large(source) if answer is None else answer for answer, source in zip(answers, sources, strict=True)
+        ]
 
     def keep_large(self, source: Source) -> Content:
         """Keep one content of any size, with little memory if it is a file."""

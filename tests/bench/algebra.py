@@ -28,7 +28,7 @@ CHANGE_STORED: Final = 0.02
 async def merge(folder: Path, _: Size) -> Measured:
     """Merge two versions that have a tenth of their images in common; what is theirs twice, the host decides."""
     async with a_bench_place(folder) as place:
-        runs, peak = await _handled(place, partial(merged, place, "guest", Strategy.HOST))
+        runs, peak = await handled(place, partial(merged, place, "guest", Strategy.HOST))
         host, guest = [await limits.bare(await place.content(name), place.library) for name in ("host", "guest")]
         return Measured(runs=runs, peak_mb=peak, limit=await limit_of(lambda: limits.merge(host, guest)))
 
@@ -42,7 +42,7 @@ async def merge_change(folder: Path, _: Size) -> Measured:
         after = await place.stored()
         added = sum(after.values()) - sum(before.values())
         await place.forget_all_but(before)
-        runs, peak = await _handled(place, partial(merged, place, "change", Strategy.GUEST))
+        runs, peak = await handled(place, partial(merged, place, "change", Strategy.GUEST))
     share, total = added / whole, (added + change) / whole
     told = f"storage added: {100 * share:.2f} % of the version's by the merge, {100 * total:.2f} % with the change"
     wrong = "" if total <= CHANGE_STORED else "storage added is more than 2 %"
@@ -58,7 +58,7 @@ async def keep(folder: Path, _: Size) -> Measured:
             work = place.work(asked, _source="host")
             return transform(work, library=place.library, blobs=place.blobs, database=place.database)
 
-        runs, peak = await _handled(place, act)
+        runs, peak = await handled(place, act)
         host = await limits.bare(await place.content("host"), place.library)
         limit = await limit_of(lambda: limits.keep_classes(host, INCLUDED, EXCLUDED))
         return Measured(runs=runs, peak_mb=peak, limit=limit)
@@ -73,7 +73,7 @@ async def sample(folder: Path, size: Size) -> Measured:
             work = place.work(asked, _source="host")
             return transform(work, library=place.library, blobs=place.blobs, database=place.database)
 
-        runs, peak = await _handled(place, act)
+        runs, peak = await handled(place, act)
         host = await limits.bare(await place.content("host"), place.library)
         limit = await limit_of(lambda: limits.sample(host, int(size.images * SAMPLED)))
         return Measured(runs=runs, peak_mb=peak, limit=limit)
@@ -121,7 +121,8 @@ async def merged(place: BenchPlace, other: str, strategy: Strategy) -> Outcome:
     return await transform(work, library=place.library, blobs=place.blobs, database=place.database)
 
 
-async def _handled(place: BenchPlace, act: Callable[[], Awaitable[Outcome]]) -> tuple[list[float], float]:
+async def handled(place: BenchPlace, act: Callable[[], Awaitable[Outcome]]) -> tuple[list[float], float]:
+    """Return the seconds of each run of a handler, what it kept forgotten after each, and the peak of memory."""
     before = await place.stored()
 
     async def forget() -> None:

@@ -5,6 +5,7 @@ from typing import Final
 from tests.bench.row import Row, Unit
 
 LARGE: Final = "synthetic.prepare"
+LINES: Final = "merging.prepare"
 SMALL_FILES: Final = "pictures.small_voc"
 PHOTOGRAPHS: Final = "pictures.photographs"
 COCO: Final = "pictures.coco"
@@ -27,6 +28,26 @@ ROWS: Final = (
         budget=0.5,
         needs=LARGE,
         peers="lakeFS: linear in the change",
+    ),
+    Row(
+        work="merge two lines of {images:,} images, 1 % changed on each, a tenth of that on both",
+        measure="merging.merge_lines",
+        budget=1.0,
+        memory_mb=1536,
+        needs=LINES,
+    ),
+    Row(
+        work="merge two lines of {images:,} images, the same 1 % changed on both",
+        measure="merging.merge_same",
+        memory_mb=1536,
+        needs=LINES,
+    ),
+    Row(
+        work="page of 50 assets that differ, 1 % of {images:,} changed, warm",
+        measure="merging.page_of_changes",
+        unit=Unit.MILLISECONDS,
+        budget=100,
+        needs=LINES,
     ),
     Row(
         work="filter {images:,} images by two classes",
