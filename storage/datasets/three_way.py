@@ -25,7 +25,7 @@ from storage.datasets.segments import build_segment
 from storage.datasets.selections import Mask, Masks, all_rows, difference, intersection, tidied, union
 from storage.datasets.space import Space
 
-BATCH: Final = 8_192
+BATCH: Final = 4_096
 ANNOTATIONS_AT_MOST: Final = 100_000
 """A new segment is ended after so many, so that a merge needs the same memory whatever its size."""
 SPLITS: Final = tuple(Split)
@@ -198,10 +198,7 @@ class _Merge:
                 self._result.is_open = True
             if self._result.is_open:
                 continue  # nothing of it is kept; what comes now is only looked through for more conflicts
-            given = iter(answers or ())
-            for place, one in enumerate(merged):
-                settled = one.settled(given)
-                side = _side_with(settled, *found[place][1:])
+            for place, (side, settled) in enumerate(await asyncio.to_thread(_settled, found, merged, answers or ())):
                 if side is None:
                     tally.merged += 1
                     await writer.add(assets.raw(place), settled)
@@ -280,6 +277,15 @@ def _differing(masks: Sequence[Masks]) -> dict[Digest, Mask]:
 
 def _reconciled(found: Sequence[tuple[Rows, Rows, Rows]], *, by_key: bool) -> list[Reconciled]:
     return [reconciled(*sides, by_key=by_key) for sides in found]
+
+
+def _settled(
+    found: Sequence[tuple[Rows, Rows, Rows]], merged: Sequence[Reconciled], answers: Sequence[Rows]
+) -> list[tuple[int | None, Rows]]:
+    """Return what each asset has in the end, and which side has just that, if one has."""
+    given = iter(answers)
+    settled = [one.settled(given) for one in merged]
+    return [(_side_with(rows, ours, theirs), rows) for rows, (_, ours, theirs) in zip(settled, found, strict=True)]
 
 
 def _side_with(rows: Rows, ours: Rows, theirs: Rows) -> int | None:

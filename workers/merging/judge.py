@@ -1,5 +1,6 @@
 """The judge of a merge: writes down every conflict, and settles it as was asked for or answered."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -20,6 +21,7 @@ from storage.datasets.three_way import AssetClash
 from storage.ports import Blobs
 
 KIND: Final = "conflict"
+SOME: Final = 500
 TOLD: Final[Mapping[Take, str]] = {
     Take.OURS: "ours was taken",
     Take.THEIRS: "theirs was taken",
@@ -49,9 +51,11 @@ class Judge:
         """Write conflicts down, and return what settles each; None where nobody has decided yet."""
         conflicts = await self._described(clashes)
         await self._file.add(conflicts)
-        settled = [
-            await self._settled(conflict, clash.clash) for conflict, clash in zip(conflicts, clashes, strict=True)
-        ]
+        settled: list[Rows] = []
+        for conflict, clash in zip(conflicts, clashes, strict=True):
+            settled.append(await self._settled(conflict, clash.clash))
+            if len(settled) % SOME == 0:
+                await asyncio.sleep(0)  # thousands of them would hold up the beats of other tasks
         return None if self._answer is None else settled
 
     async def _settled(self, conflict: Conflict, clash: Clash) -> Rows:
@@ -82,8 +86,11 @@ class Judge:
         assets = asset_ids_of([bytes.fromhex(clash.asset) for clash in clashes])
         rows = await images_of(assets, self._images, library=self._library)
         known = dict(zip((bytes(asset).hex() for asset in assets.ids), rows, strict=True))
-        first = len(self._file)
-        return [_conflict(clash, known[clash.asset], number) for number, clash in enumerate(clashes, start=first)]
+        return await asyncio.to_thread(_conflicts, clashes, known, len(self._file))
+
+
+def _conflicts(clashes: Sequence[AssetClash], known: Mapping[str, ImageRow | None], first: int) -> list[Conflict]:
+    return [_conflict(clash, known[clash.asset], number) for number, clash in enumerate(clashes, start=first)]
 
 
 def _conflict(clash: AssetClash, image: ImageRow | None, number: int) -> Conflict:
