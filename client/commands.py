@@ -79,9 +79,12 @@ class LazyParser(argparse.ArgumentParser):
         return self
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - argparse's
-        """Parse, with all arguments there."""
+        """Parse, with all arguments there; what is left over is an error of this command, not of the one above."""
         self.filled()
-        return super().parse_known_args(args, namespace)
+        given, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return given, rest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -106,7 +106,7 @@ def _say_report(task: Task) -> None:
 
 
 def _summary(summary: dict[str, JsonValue]) -> Sequence[str]:
-    return [f"  {name.replace('_', ' ')}: {_shown(value)}" for name, value in summary.items() if value not in ({}, [])]
+    return [f"  {name.replace('_', ' ')}: {_shown(value)}" for name, value in summary.items() if value]
 
 
 def _shown(value: JsonValue) -> str:
