@@ -38,9 +38,11 @@ def parameters_named(type_name: str) -> type[Parameters]:
     return next(kind for kind in kinds if kind.model_fields["type"].default == type_name)
 
 
-def add_options(parser: ArgumentParser, kind: type[Parameters], *, positional: tuple[str, ...]) -> None:
+def add_options(
+    parser: ArgumentParser, kind: type[Parameters], *, positional: tuple[str, ...], without: tuple[str, ...] = ()
+) -> None:
     """Add an argument for each field of some parameters: the positional ones in order, the others as options."""
-    fields = {field.path: field for field in fields_of(kind)}
+    fields = {field.path: field for field in fields_of(kind) if field.path[0] not in without}
     for name in positional:
         field = fields.pop((name,))
         arity: dict[str, Any] = {"nargs": "+" if field.is_required else "*"} if _is_many(field.kind) else {}

@@ -12,6 +12,7 @@ from client.ymir.options import add_options, parameters_named, parameters_of
 from client.ymir.reaching import add_common, project_of, target
 from client.ymir.sending import asked, local_path
 from client.ymir.waiting import followed
+from schemas.refs import parse_ref
 
 POSITIONAL: Final[Mapping[str, tuple[str, ...]]] = {
     "merge": ("sources",),
@@ -19,6 +20,7 @@ POSITIONAL: Final[Mapping[str, tuple[str, ...]]] = {
     "exclude": ("source", "exclude"),
     "relabel": ("source", "classes"),
     "copy": ("project", "ref"),
+    "replay": ("version", "onto"),
     "train": ("training",),
     "import_model": ("source", "model"),
     "pull_executor": ("reference", "name"),
@@ -31,7 +33,9 @@ def add(parser: ArgumentParser, command: str) -> None:
     type_name = command.replace("-", "_")
     kind = parameters_named(type_name)
     default = ("source",) if "source" in kind.model_fields else ()
-    add_options(parser, kind, positional=POSITIONAL.get(type_name, default))
+    parser.description = kind.__doc__
+    implied = ("dataset",) if type_name == "revert" else ()
+    add_options(parser, kind, positional=POSITIONAL.get(type_name, default), without=implied)
     add_waiting(parser)
     if type_name in {"import", "import_model"}:
         parser.add_argument("--on-server", action="store_true", help="SOURCE is a path on the machine of the service")
@@ -56,4 +60,7 @@ async def done(parameters: dict[str, Any], given: Namespace) -> int:
 
 
 def _run(type_name: str, given: Namespace) -> int:
-    return run(done({"type": type_name, **parameters_of(given)}, given))
+    parameters = {"type": type_name, **parameters_of(given)}
+    if type_name == "revert":
+        parameters["dataset"] = parse_ref(parameters["source"]).dataset
+    return run(done(parameters, given))

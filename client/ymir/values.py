@@ -89,7 +89,9 @@ def model_stage(text: str) -> dict[str, str]:
 
 
 def import_source(text: str) -> dict[str, str]:
-    """Return where files come from: an address, ``upload:ID``, or else a path."""
+    """Return where files come from: an address of the web or of S3, ``upload:ID``, or else a path."""
+    if text.lower().startswith("s3://"):
+        return {"s3": text}
     if URL.match(text):
         return {"url": text}
     if text.startswith("upload:"):
