@@ -10,6 +10,7 @@ from schemas.reports import Finding
 from workers.formats.coco_document import KEYS, CocoDocument, ListedImage
 from workers.formats.datumaro import looks_like_datumaro
 from workers.formats.format import FileRecord, Listing, Reading
+from workers.formats.label_studio import looks_like_label_studio
 from workers.formats.listing import ImageNames, base_name, folder_of, split_of
 
 PEEK_BYTES: Final = 1 << 16
@@ -61,8 +62,10 @@ def _looks_right(path: Path) -> bool:
         start = file.read(PEEK_BYTES)
         file.seek(max(0, path.stat().st_size - PEEK_BYTES))
         end = file.read()
-    # Datumaro's have categories and annotations, too.
-    return any(f'"{key}"'.encode() in start + end for key in KEYS) and not looks_like_datumaro(start, end)
+    # Datumaro's have categories and annotations, too, and tasks have annotations.
+    if looks_like_datumaro(start, end) or looks_like_label_studio(start):
+        return False
+    return any(f'"{key}"'.encode() in start + end for key in KEYS)
 
 
 def _unlisted(images: Sequence[str], entries: Mapping[str, _Entry]) -> Iterator[Finding]:

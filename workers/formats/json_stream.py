@@ -15,6 +15,7 @@ from schemas.errors import Fault, Invalid
 TRIES: Final = 16
 WINDOW_BYTES: Final = 1 << 16
 LONGEST_WORD: Final = 16
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _BLANK: Final = re.compile(rb"[ \t\n\r]*")
 
 
@@ -42,13 +43,14 @@ class JsonDocument:
             if not path.stat().st_size:
                 self._fail("it is empty", 0)
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._begin = len(BYTE_ORDER_MARK) if self._data[: len(BYTE_ORDER_MARK)] == BYTE_ORDER_MARK else 0
 
     def elements(self, *keys: str) -> Iterator[Element]:
         """Yield the elements of the lists under some keys; raise Invalid naming file and line where it is no JSON.
 
         The value of a key that is not asked for, or is no list, or an empty one, is yielded whole and as element -1.
         """
-        position = self._expect(b"{", 0)
+        position = self._expect(b"{", self._begin)
         if self._peek(position) == b"}":
             self._expect_end(self._expect(b"}", position))
             return
@@ -66,6 +68,21 @@ class JsonDocument:
                 self._expect_end(self._expect(b"}", position))
                 return
             position = self._blank(self._expect(b",", position))
+
+    def items(self) -> Iterator[Element]:
+        """Yield the elements of a document that is a list, or is one element itself; raise Invalid as above."""
+        begin = self._blank(self._begin)
+        if self._peek(begin) != b"[":
+            value, end = self._value(begin)
+            self._expect_end(self._blank(end))
+            yield Element("", 0, begin, end, value)
+            return
+        position = self._expect(b"[", begin)
+        if self._peek(position) != b"]":
+            position = yield from self._list("", position)
+            self._expect_end(position)
+        else:
+            self._expect_end(self._expect(b"]", position))
 
     def value(self, start: int, end: int) -> Any:  # noqa: ANN401 - any JSON
         """Return the value between two places that ``elements`` told."""

@@ -16,6 +16,8 @@ from workers.formats.datumaro import Datumaro
 from workers.formats.datumaro_exporter import DatumaroExporter
 from workers.formats.exporter import Exporter, Order
 from workers.formats.format import Format, Listing
+from workers.formats.label_studio import LabelStudio
+from workers.formats.label_studio_exporter import LabelStudioExporter, PreAnnotationExporter
 from workers.formats.labelme import LabelMe
 from workers.formats.labelme_exporter import LabelMeExporter
 from workers.formats.plain import Plain
@@ -49,6 +51,8 @@ FORMATS: Final[Mapping[str, Entry]] = {
     "cvat": Entry(Cvat(), CvatExporter),
     "labelme": Entry(LabelMe(), LabelMeExporter),
     "croissant": Entry(exporter=CroissantExporter),
+    "label-studio": Entry(LabelStudio(), LabelStudioExporter),
+    "ls_json": Entry(exporter=PreAnnotationExporter),
     "none": Entry(Plain(), PlainExporter),
 }
 READERS: Final[Mapping[str, Format]] = {name: entry.reader for name, entry in FORMATS.items() if entry.reader}

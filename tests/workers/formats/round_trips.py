@@ -17,7 +17,7 @@ from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, AssetRow, ImageRow, attributes_text
 from workers.findings import Findings
 from workers.formats.exporter import Order, exported_image
-from workers.formats.format import Labels
+from workers.formats.format import FileRecord, Labels, Reading
 from workers.formats.listing import list_files
 from workers.formats.registry import detect, exporter, format_named
 from workers.formats.rle import mask_of
@@ -162,14 +162,21 @@ def read(folder: Path, version: Sequence[AssetRow], *, form: str | None = None) 
     found = {}
     for record in reading.records:
         image = images[record.image]
-        labels: Labels | None = None
-        if record.labels_file is not None:
-            assert reading.parse is not None
-            labels = reading.parse(folder / record.labels_file, name=record.labels_file, image=image)
+        labels = _labels(reading, record, folder, image)
         taken = assets.take(record, Inspected(image, labels))
         if isinstance(taken, Gathered):
             found[image.file_name] = taken
     return Again(reading.taken_for or reader.name, found, {}, [*reading.faults, *assets.faults])
+
+
+def _labels(reading: Reading, record: FileRecord, folder: Path, image: ImageRow) -> Labels | None:
+    if record.labels_file is None:
+        return None
+    path = folder / record.labels_file
+    if record.part is not None and reading.parse_part is not None:
+        return reading.parse_part(path, name=record.labels_file, image=image, part=record.part)
+    assert reading.parse is not None
+    return reading.parse(path, name=record.labels_file, image=image)
 
 
 def told_of(losses: Findings) -> dict[str, list[Finding]]:

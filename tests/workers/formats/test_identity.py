@@ -13,7 +13,20 @@ from storage.datasets.rows import AnnotationRow, AssetRow
 from tests.workers.formats.round_trips import LOST_BY, differences, read, told_of, versions, write
 from workers.importing.segments import Gathered
 
-FORMATS = ["voc", "coco", "yolo", "yolo-seg", "yolo-obb", "yolo-pose", "ark", "datumaro", "cvat", "labelme", "none"]
+FORMATS = [
+    "voc",
+    "coco",
+    "yolo",
+    "yolo-seg",
+    "yolo-obb",
+    "yolo-pose",
+    "label-studio",
+    "ark",
+    "datumaro",
+    "cvat",
+    "labelme",
+    "none",
+]
 
 
 @pytest.mark.parametrize("form", FORMATS)

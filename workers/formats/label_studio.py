@@ -1,0 +1,87 @@
+"""Label Studio: JSON files with tasks, as it exports them, whole or as JSON-MIN."""
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import Fault
+from schemas.reports import Finding
+from schemas.splits import Split
+from workers.formats.format import FileRecord, Listing, Part, Reading
+from workers.formats.label_studio_document import LabelStudioDocument
+from workers.formats.label_studio_task import read_task
+from workers.formats.listing import ImageNames, folder_of, split_of
+
+PEEK_BYTES: Final = 1 << 16
+_TASK: Final = re.compile(rb"^\s*(\[\s*)?\{")
+_KEYS: Final = re.compile(
+    rb'"(from_name|was_cancelled|annotations_results|total_predictions|(rectangle|polygon|brush|keypoint|ellipse)labels)"\s*:'
+)
+_DATA: Final = re.compile(rb'"data"\s*:\s*\{')
+_WORK: Final = re.compile(rb'"(annotations|predictions|completions)"\s*:\s*\[')
+
+
+class LabelStudio:
+    """One JSON file with a list of tasks, several of them, or a file for each task.
+
+    Coordinates are percents of the picture as displayed, which is what browsers show and measure.
+    """
+
+    name = "label-studio"
+    looks_for = "JSON with tasks that have data and annotations or predictions"
+
+    def detect(self, listing: Listing) -> bool:
+        """Return whether there is a JSON file that looks like tasks."""
+        return bool(_documents(listing))
+
+    def read(self, listing: Listing) -> Reading:
+        """Return each image with the task about it; one without a task is not annotated."""
+        names = ImageNames(listing.images)
+        places: dict[str, tuple[str, Part, Split | None]] = {}
+        faults: list[Fault] = []
+        findings: list[Finding] = []
+        for file in _documents(listing):
+            document = LabelStudioDocument(listing.folder / file, name=file)
+            for image, part, split in document.tasks(names):
+                before, _, _ = places.setdefault(image, (file, part, split))
+                if places[image][1] is not part:
+                    faults.append(Fault(f"is about {image}, as a task of {before} is", f"{file}: [{part.position}]"))
+            faults.extend(document.faults)
+            findings.extend(document.findings)
+        findings.extend(_without_task(listing, places.keys()))
+        records = _records(listing, places)
+        return Reading(len(listing.images), records, findings, faults, parse_part=read_task)
+
+
+def looks_like_label_studio(start: bytes) -> bool:
+    """Return whether a JSON file, known by its start, has tasks of Label Studio."""
+    if not _TASK.match(start):
+        return False
+    return bool(_KEYS.search(start) or (_DATA.search(start) and _WORK.search(start)))
+
+
+def _documents(listing: Listing) -> list[str]:
+    return [path for path in listing.others if path.lower().endswith(".json") and _looks_right(listing.folder / path)]
+
+
+def _looks_right(path: Path) -> bool:
+    with path.open("rb") as file:
+        return looks_like_label_studio(file.read(PEEK_BYTES).removeprefix(b"\xef\xbb\xbf"))
+
+
+def _without_task(listing: Listing, found: Collection[str]) -> Iterator[Finding]:
+    for image in listing.images:
+        if image not in found:
+            yield Finding(subject=image, detail="There is no task about it: it is not annotated.", kind="no entry")
+
+
+def _records(listing: Listing, places: dict[str, tuple[str, Part, Split | None]]) -> Iterator[FileRecord]:
+    for image in listing.images:
+        place = places.get(image)
+        by_folder = split_of(folder_of(image))
+        if place is None:
+            yield FileRecord(image, by_folder)
+        else:
+            file, part, split = place
+            yield FileRecord(image, split or by_folder, labels_file=file, part=part)
