@@ -29,12 +29,15 @@ class Ark:
     looks_for = "text files with lines `class, xmin, ymin, xmax, ymax`, or index.tsv"
 
     def detect(self, listing: Listing) -> bool:
-        """Return whether the first text file that has a line has such a line, or there is an index of text files."""
+        """Return whether the first text file that has a line has such a line, or there is an index of text files.
+
+        YMIR writes such indexes for other formats, too: of XML files, or of one JSON file.
+        """
         if any(_is_index(listing.folder / path) for path in listing.others if base_name(path).lower() in INDEX_NAMES):
             return True
         heads = (_head(listing.folder / path) for path in list(_text_files(listing))[:LOOKED_AT])
-        first = next((head for head in heads if head), "")
-        return bool(_LINE.fullmatch(first))
+        first = next((head[0] for head in heads if head), "")
+        return bool(_LINE.fullmatch(first.strip(",")))
 
     def read(self, listing: Listing) -> Reading:
         """Return each image with the text file that an index names, else has its name; without one not annotated."""
@@ -66,12 +69,15 @@ def _records(listing: Listing, files: Mapping[str, str], splits: Mapping[str, Sp
         yield FileRecord(image, split, labels_file=files.get(image))
 
 
-def _head(path: Path) -> str:
+def _head(path: Path) -> list[str]:
     with path.open("rb") as file:
         lines = file.read(HEAD_BYTES).decode("utf-8", "replace").splitlines()
-    return next((line.strip().strip(",") for line in lines if line.strip()), "")
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _is_index(path: Path) -> bool:
-    _, tab, second = _head(path).partition("\t")
-    return bool(tab) and second.strip().lower().endswith(".txt")
+    seconds = [line.partition("\t")[2].lower() for line in _head(path)]
+    # The last line may be cut.
+    return bool(seconds) and all(
+        not second or second.endswith(".txt") for second in seconds[:LOOKED_AT][:-1] or seconds
+    )

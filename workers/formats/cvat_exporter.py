@@ -38,19 +38,14 @@ class CvatExporter:
                 self._losses.add(image.subject(row), detail, kind=kind)
         self._splits.add(image.split)
         subset = SUBSETS.get(image.split, DEFAULT)
-        for kind, detail in self._write(image, subset):
-            self._losses.add(image.subject(), detail, kind=kind)
+        number = self._images.written
+        text = image_xml(image, number=number, subset=subset, labels=self._labels, losses=self._losses)
+        self._images.write(text.encode())
         yield from ()
 
     def finish(self) -> Iterator[Member]:
         """Yield the document."""
         yield Member(FILE, self._pieces())
-
-    def _write(self, image: ExportedImage, subset: str) -> list[tuple[str, str]]:
-        losses: list[tuple[str, str]] = []
-        text = image_xml(image, number=self._images.written, subset=subset, labels=self._labels, losses=losses)
-        self._images.write(text.encode())
-        return losses
 
     def _pieces(self) -> Iterator[bytes]:
         subsets = [SUBSETS.get(split, DEFAULT) for split in sorted(self._splits)]

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from storage.datasets.rows import AnnotationRow, MaskRow
+from workers.findings import Findings
 from workers.formats.cvat_labels import CvatLabels
 from workers.formats.cvat_shapes import IMAGE_TAG, USUAL_SOURCE
 from workers.formats.datumaro_annotations import LABELS
@@ -22,12 +23,9 @@ SOURCES: Final = frozenset({"auto", "semi-auto", "file", "consensus"})
 DECIMALS: Final = 9
 KEPT: Final = frozenset[Field]({"rotation", "polygons", "mask", "keypoints", "attributes"})
 
-Loss = tuple[str, str]
-"""The kind of a loss, and its detail."""
 
-
-def image_xml(image: ExportedImage, *, number: int, subset: str, labels: CvatLabels, losses: list[Loss]) -> str:
-    """Return the element of an image; what of its attributes cannot be said as it is goes to ``losses``."""
+def image_xml(image: ExportedImage, *, number: int, subset: str, labels: CvatLabels, losses: Findings) -> str:
+    """Return the element of an image; attributes that cannot be said as they are go to ``losses``."""
     writer = _Writer(image, labels, losses)
     group = 0
     for row in image.annotations or ():
@@ -35,7 +33,9 @@ def image_xml(image: ExportedImage, *, number: int, subset: str, labels: CvatLab
             continue
         shapes = [shape for shape in shapes_of(row) if shape.mask is None or _fits(shape.mask, image)]
         group += len(shapes) > 1
-        for shape in shapes:
+        for place, shape in enumerate(shapes):
+            # What all shapes of an object lose is told once.
+            writer.losing = row if place == 0 else None
             writer.shape(shape, row.class_name, group if len(shapes) > 1 else 0)
     writer.tags()
     head = (
@@ -45,7 +45,7 @@ def image_xml(image: ExportedImage, *, number: int, subset: str, labels: CvatLab
     return "".join((head, *writer.lines, "  </image>\n"))
 
 
-def cvat_losses(row: AnnotationRow, image: ExportedImage) -> Iterator[Loss]:
+def cvat_losses(row: AnnotationRow, image: ExportedImage) -> Iterator[tuple[str, str]]:
     """Yield the kind and detail of what a CVAT document cannot say of an annotation, its attributes apart."""
     if row.class_name is None:
         yield "annotations without a class", "It has no class, and is left out."
@@ -55,17 +55,19 @@ def cvat_losses(row: AnnotationRow, image: ExportedImage) -> Iterator[Loss]:
         yield from lost_fields(row, keeps=KEPT)
         if row.mask is not None and not _fits(row.mask, image):
             size = f"{row.mask.width} x {row.mask.height}"
-            yield "masks of another size than the image", f"Its mask has {size} pixels, and is left out."
+            yield "masks of another size than the image", f"Its mask has {size} pixels."
         if any(seen == 0 and (x or y) for x, y, seen in _triples(row.keypoints)):
             yield "places of key points that are not there", "It has places of key points whose visibility is 0."
 
 
 class _Writer:
-    def __init__(self, image: ExportedImage, labels: CvatLabels, losses: list[Loss]) -> None:
+    def __init__(self, image: ExportedImage, labels: CvatLabels, losses: Findings) -> None:
         self.lines: list[str] = []
+        self.losing: AnnotationRow | None = None
         self._image = image
         self._labels = labels
         self._losses = losses
+        self._is_image = False
 
     def shape(self, row: AnnotationRow, label: str, group: int) -> None:
         if not row.keypoints:
@@ -84,6 +86,7 @@ class _Writer:
 
     def tags(self) -> None:
         """Write the attributes of the whole image: classes as tags of their own."""
+        self._is_image = True
         attributes = dict(self._image.attributes)
         given = attributes.get(LABELS)
         names = given if isinstance(given, list) else []
@@ -117,8 +120,11 @@ class _Writer:
             yield f"      <attribute name={quoted(key)}>{escaped(text)}</attribute>\n"
 
     def _lost(self, label: str, key: str, value: JsonValue) -> None:
-        detail = f"An attribute {key[:50]!r} of {label!r} is {str(value)[:50]!r}, which comes back as another value."
-        self._losses.append(("types of attributes", detail))
+        detail = f"The attribute {key[:50]!r} of {label!r} is {str(value)[:50]!r}, which comes back as another value."
+        if self._is_image:
+            self._losses.add(self._image.subject(), detail, kind="types of attributes of images")
+        elif self.losing is not None:
+            self._losses.add(self._image.subject(self.losing), detail, kind="types of attributes")
 
     def _placed(self, row: AnnotationRow, label: str) -> tuple[str, str, str]:
         if row.box is not None:

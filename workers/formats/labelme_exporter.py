@@ -59,10 +59,12 @@ def labelme_losses(row: AnnotationRow, image: ExportedImage) -> Iterator[tuple[s
         yield "annotations without a place", "It has no box, polygon, mask or key points, and is left out."
     else:
         yield from lost_fields(row, keeps=KEPT)
+        if row.rotation and row.box is not None and not any(row.box[2:]):
+            yield "rotation", f"Its rotation of {row.rotation} is lost: its box has no size."
         if any(seen == 0 for seen in row.keypoints[2::3]):
-            yield "key points that are not there", "It has key points whose visibility is 0; they are left out."
+            yield "key points that are not there", "Its key points whose visibility is 0 are lost."
         if row.mask is not None and not _has_picture(row.mask, image):
-            yield "masks that LabelMe cannot hold", "Its mask is empty or of another size than the image, and left out."
+            yield "masks that LabelMe cannot hold", "Its mask is empty or of another size than the image."
 
 
 def _file(image: ExportedImage) -> bytes:
