@@ -58,6 +58,9 @@ class CroissantExporter:
             media_types=sorted(self._types - {""}),
             splits=[name for split, name in SPLIT_NAMES.items() if split in self._splits],
         )
+        if "license" not in document:
+            detail = "No licence is known; a keyword of the version such as `license:https://…` names it."
+            self._order.losses.add(FILE, detail, kind="not known")
         yield Member(FILE, [orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)])
 
 
