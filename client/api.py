@@ -73,6 +73,10 @@ class Client:
         """Return the bytes at a path."""
         return await self._calls.answer("GET", path, query=query)
 
+    async def told(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b"") -> Mapping[str, str]:
+        """Return the headers of the answer to a call that is told of in headers: those of resumable uploads."""
+        return await self._calls.told(method, path, headers=headers, body=body)
+
     async def save(self, path: str, to: Path, *, seen: SeenBytes = unseen) -> None:
         """Stream what is at a path into a file, which is there only once it is complete."""
         async with self._calls.stream(path) as stream:

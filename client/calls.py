@@ -51,5 +51,8 @@ class Calls(Protocol):
     ) -> bytes:
         """Return the whole answer to a call whose body is JSON, or pieces of bytes."""
 
+    async def told(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b"") -> Mapping[str, str]:
+        """Return the headers of the answer to a call whose body is bytes."""
+
     def stream(self, path: str) -> AbstractAsyncContextManager[Stream]:
         """Open the answer at a path, piece by piece."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from io import BytesIO
 from typing import Any, Final
 
 from aiohttp import ClientConnectionError, ClientError, ClientResponse, ClientSession, ClientTimeout, InvalidURL
@@ -38,14 +39,29 @@ class HttpCalls:
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """Return the whole answer to a call; it is tried again while nobody answers, until patience ends."""
+
+        def body() -> dict[str, Any]:
+            return {"json": json} if pieces is None else {"data": pieces()}
+
+        return (await self._tried(method, path, body, params=query, headers=headers))[1]
+
+    async def told(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b"") -> Mapping[str, str]:
+        """Return the headers of the answer to a call, which is tried as the others are."""
+        return (await self._tried(method, path, lambda: {"data": BytesIO(body)}, headers=headers))[0]
+
+    async def _tried(
+        self,
+        method: str,
+        path: str,
+        body: Callable[[], dict[str, Any]],
+        **arguments: Any,  # noqa: ANN401 - aiohttp's
+    ) -> tuple[Mapping[str, str], bytes]:
         deadline = time.monotonic() + self._patience_seconds
-        arguments: dict[str, Any] = {"params": query, "headers": headers}
         while True:
-            body = {"json": json} if pieces is None else {"data": pieces()}
             try:
-                async with self._session.request(method, path, **arguments, **body) as response:
+                async with self._session.request(method, path, **arguments, **body()) as response:
                     await _check(response)
-                    return await response.read()
+                    return response.headers, await response.read()
             except (ClientConnectionError, ClientError) as error:
                 if time.monotonic() >= deadline or isinstance(error, InvalidURL):
                     raise _unanswered(self._url, error) from error

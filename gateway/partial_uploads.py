@@ -46,7 +46,10 @@ class PartialUploads:
         self._locks: WeakValueDictionary[Id, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(self, upload: PartialUpload) -> PartialUpload:
-        """Keep a new upload and return it; or the one that was begun under the same id before."""
+        """Keep a new upload and return it; or the one that was begun under the same id before, unless it expired."""
+        for known in await self._uploads.get_many([upload.id]):
+            if known.expires_at <= self._now():
+                await self.forget(known)
         try:
             await self._uploads.add(upload)
         except Conflict:

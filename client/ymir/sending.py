@@ -4,11 +4,10 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
-from client.api import Client, at
-from client.calls import Pieces, Refused
-from client.files import SeenBytes, file_pieces
+from client.api import Client
+from client.calls import Refused
 from client.reach import Reached, Target
-from client.ymir.packing import packed
+from client.uploading import upload
 from client.ymir.progress import bytes_shown, displayed
 from schemas.errors import Invalid
 from schemas.tasks import Task
@@ -40,17 +39,10 @@ async def asked(reached: Reached, project: str, parameters: dict[str, Any], path
         except Refused as refused:
             if all(error.pointer != POINTER for error in refused.problem.errors):
                 raise
-    upload = await _sent(client, path)
-    return await client.submit(project, {**parameters, "source": {"upload": upload.id}})
+    sent = await _sent(client, path)
+    return await client.submit(project, {**parameters, "source": {"upload": sent.id}})
 
 
 async def _sent(client: Client, path: Path) -> Upload:
     with displayed() as display:
-        name, pieces = _pieces_of(path, lambda done, of: bytes_shown(display, f"sending {path.name}", done, of))
-        return await client.put(Upload, at("uploads", name), pieces)
-
-
-def _pieces_of(path: Path, seen: SeenBytes) -> tuple[str, Pieces]:
-    if path.is_file():
-        return path.name, file_pieces(path, seen=seen)
-    return f"{path.name or 'folder'}.tar", packed(path, seen=seen)
+        return await upload(client, path, seen=lambda done, of: bytes_shown(display, f"sending {path.name}", done, of))
