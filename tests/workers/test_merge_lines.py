@@ -231,7 +231,7 @@ async def test_a_merge_that_must_not_have_conflicts_fails_with_them(world: World
 
     assert outcome.records == ()
     assert outcome.problem is not None
-    assert "1 conflicts" in outcome.problem.detail
+    assert "1 conflict:" in outcome.problem.detail
     assert len(outcome.problem.errors) == len((await world.report(outcome)).findings) == 1
 
 

@@ -77,7 +77,9 @@ class Judge:
 
     def _tell(self, conflict: Conflict, what: str) -> None:
         identities = ", ".join(
-            f"{name} {side.id}" for name in ("ours", "theirs") if (side := getattr(conflict, name)) is not None
+            f"{name} {side.class_name or 'without class'} {side.id}"
+            for name in ("ours", "theirs")
+            if (side := getattr(conflict, name)) is not None
         )
         detail = f"{conflict.layer}, number {conflict.number}: {conflict.kind} ({identities}); {what}."
         self.findings.append(Finding(subject=conflict.asset, detail=detail, kind=KIND))

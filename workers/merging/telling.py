@@ -16,7 +16,11 @@ from storage.ports import Blobs
 
 
 def summary_of(base: Version, merged: ThreeWay) -> dict[str, JsonValue]:
-    """Return in numbers what came from where."""
+    """Return in numbers what came from where; while it is open, only what is certain."""
+    conflicts = sum(tally.conflicts for tally in merged.layers.values())
+    found: dict[str, JsonValue] = {"base": f"{base.dataset_name}@{base.number}", "conflicts": conflicts}
+    if merged.is_open:
+        return found
     layers: dict[str, JsonValue] = {
         name: {
             "from_theirs": tally.theirs,
@@ -27,13 +31,7 @@ def summary_of(base: Version, merged: ThreeWay) -> dict[str, JsonValue]:
         }
         for name, tally in merged.layers.items()
     }
-    return {
-        "base": f"{base.dataset_name}@{base.number}",
-        "conflicts": sum(tally.conflicts for tally in merged.layers.values()),
-        "images_added": merged.added,
-        "moved_by_both": len(merged.moved),
-        "layers": layers,
-    }
+    return {**found, "images_added": merged.added, "moved_by_both": len(merged.moved), "layers": layers}
 
 
 def warnings_of(merged: ThreeWay) -> list[str]:
@@ -72,11 +70,16 @@ async def kept_report(
 def refused(conflicts: Sequence[Finding], result: TaskResult, report: BlobRef) -> Outcome:
     """Return the outcome of a merge that must not have conflicts: the first in the problem, all in the report."""
     error = Invalid(
-        f"{len(conflicts)} conflicts: annotations that both sides changed differently.",
+        f"{counted(len(conflicts))}: annotations that both sides changed differently.",
         step="Merge with on_conflict ask, ours or theirs; the report lists every conflict.",
         faults=[Fault(found.detail, found.subject) for found in conflicts[:FAULTS_SHOWN]],
     )
     return Outcome(problem=Problem.of(error, status=409), report=report, result=result)
+
+
+def counted(conflicts: int) -> str:
+    """Return how many conflicts there are, in words."""
+    return "1 conflict" if conflicts == 1 else f"{conflicts} conflicts"
 
 
 def _choices(merged: ThreeWay, preferred: str) -> Iterator[Finding]:

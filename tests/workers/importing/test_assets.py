@@ -151,6 +151,7 @@ async def test_ids_are_inherited_from_a_base(place: Place, pool: ImagePool) -> N
     before = {row.asset: row async for row in place.library.rows(await place.library.content(first.digest))}
     (moved,) = (await place.rows(outcome))["images/1.jpg"].layers["ground_truth"]
     assert moved.box == (1.0, 0.0, 9.0, 5.0)
+    assert draft_of(outcome).parents == (base.id,)
     assert [moved.id] == [
         row.id
         for asset in before.values()
