@@ -50,7 +50,7 @@ class Urn:
             last = np.partition(hashes, count - 1)[count - 1]
             below, tied = np.flatnonzero(hashes < last), np.flatnonzero(hashes == last)
             if len(tied) > 1:
-                tied = tied[self._by_id(tied if among is None else among[tied])]
+                tied = tied[self.by_id(tied if among is None else among[tied])]
             chosen = np.concatenate([below, tied[: count - len(below)]])
         return chosen if among is None else among[chosen]
 
@@ -59,7 +59,7 @@ class Urn:
         order = among[np.argsort(self.hashes[among], kind="stable")]
         hashes = self.hashes[order]
         if len(order) > 1 and (hashes[1:] == hashes[:-1]).any():
-            order = among[self._by_id(among)]
+            order = among[self.by_id(among)]
             order = order[np.argsort(self.hashes[order], kind="stable")]
         return order
 
@@ -77,7 +77,8 @@ class Urn:
             start = end
         return result
 
-    def _by_id(self, places: Numbers) -> Numbers:
+    def by_id(self, places: Numbers) -> Numbers:
+        """Return the order of places by their ids."""
         parts = [self.ids[segment].ids[self.masks[segment]] for segment in self.segments]
         raw = np.concatenate(parts)[places]
         return np.lexsort(np.ascontiguousarray(raw).view(">u8").T[::-1])

@@ -18,6 +18,7 @@ from storage.datasets.library import Library
 from storage.datasets.merge import MergeSource, merged
 from storage.datasets.restriction import Ids, image_rows_of, restricted
 from storage.datasets.selections import count
+from workers.steps.guard import Guarded, guarded
 
 FAULTS_TOLD: Final = 1_000
 # What was put aside for measuring is never learned from.
@@ -34,6 +35,8 @@ class TrainingSets(NamedTuple):
     overlap: tuple[AssetId, ...]
     """The assets that were in both before ``on_overlap`` decided."""
     warnings: tuple[str, ...]
+    guard: Guarded = Guarded()
+    """What there is to say of near-duplicates in both sets."""
 
 
 async def training_sets(task: Task, parameters: TrainParameters, *, library: Library) -> TrainingSets:
@@ -42,7 +45,7 @@ async def training_sets(task: Task, parameters: TrainParameters, *, library: Lib
     Learned from are the assets of the ``training`` sources that are put to training or to no use; of an asset that
     two sources have, the first one's annotations count. Validated on are the ``validation`` versions as a whole or,
     without any, the validation split of the sources. Only assets that the layer annotates count. Raise Invalid if a
-    set is empty, or if they overlap under ``stop``.
+    set is empty, or if they overlap, or have near-duplicates, under ``stop``.
     """
     pointers = [f"/training/{position}/ref" for position in range(len(parameters.training))]
     sources = [await library.version(task.version_of(pointer)) for pointer in pointers]
@@ -62,8 +65,12 @@ async def training_sets(task: Task, parameters: TrainParameters, *, library: Lib
         )
         warnings += (f"{len(common)} assets are both in training and in validation; {_used(parameters.on_overlap)}.",)
     _check(training, validation, parameters)
+    both = Content({Split.TRAINING: training.image_masks(), Split.VALIDATION: validation.image_masks()})
+    guard = await guarded(both, parameters, library=library)
+    if guard.error is not None:
+        raise guard.error
     digests = tuple(version.digest for version in sources), tuple(version.digest for version in tests)
-    return TrainingSets(training, validation, *digests, common, warnings)
+    return TrainingSets(training, validation, *digests, common, (*warnings, *guard.warnings), guard)
 
 
 def _divided(

@@ -118,6 +118,7 @@ async def _told(
         "validation_images": written.validation.images,
         "validation_annotations": written.validation.annotations,
         "overlap": len(sets.overlap),
+        **sets.guard.summary,
         "annotations_of_other_classes": dict(sorted(other.items())),
     }
     warnings = (*training.run.warnings, *training.settings.warnings, *sets.warnings, *executed.warnings)
@@ -125,7 +126,7 @@ async def _told(
     findings += [
         Finding(subject=asset, detail="It is in both sets.", kind="overlap") for asset in sets.overlap[:FINDINGS]
     ]
-    report = Report(summary=summary, findings=tuple(findings))
+    report = Report(summary=summary, findings=(*findings, *sets.guard.findings))
     return outcome.model_copy(
         update={
             "result": outcome.result.model_copy(update={"summary": summary}),

@@ -11,6 +11,7 @@ from schemas.errors import Fault, Invalid
 from schemas.problems import FAULTS_SHOWN
 from schemas.reports import Finding
 from storage.datasets.merge import Crossing, MergeConflict, Merged, MergeSource, merged
+from workers.steps.guard import guarded, with_guard
 from workers.steps.step import Applied, Inputs, Refusal, Tools, inputs_below
 
 KEPT = {Strategy.HOST: "the earlier source's use is kept", Strategy.GUEST: "the later source's use is kept"}
@@ -18,7 +19,10 @@ KEPT = {Strategy.HOST: "the earlier source's use is kept", Strategy.GUEST: "the 
 
 async def merge(asked: MergeParameters, inputs: Inputs, tools: Tools) -> Applied | Refusal:
     """Join the sources; under ``stop`` an asset that two of them have is refused."""
-    return told(await joined(asked, inputs, tools), asked.strategy)
+    applied = told(await joined(asked, inputs, tools), asked.strategy)
+    if isinstance(applied, Refusal):
+        return applied
+    return with_guard(applied, await guarded(applied.content, asked, library=tools.library))
 
 
 async def joined(asked: MergeParameters | FuseParameters, inputs: Inputs, tools: Tools) -> Merged:

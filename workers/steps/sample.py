@@ -7,6 +7,7 @@ from storage.datasets.content import Content
 from storage.datasets.sample import sampled
 from storage.datasets.strata import strata_of
 from workers.steps.step import Applied, Inputs, Tools
+from workers.steps.together import together_of
 
 
 async def sample(asked: SampleParameters, inputs: Inputs, tools: Tools) -> Applied:
@@ -18,7 +19,10 @@ async def drawn(content: Content, portion: Portion, *, tools: Tools) -> Applied:
     """Return the part of a content that is drawn."""
     ids = await tools.library.asset_ids(content)
     strata = await strata_of(content, ids=ids, library=tools.library) if portion.stratify else None
-    part = await asyncio.to_thread(sampled, content, portion, ids=ids, strata=strata)
+    kept = await together_of(content, portion, library=tools.library)
+    part = await asyncio.to_thread(sampled, content, portion, ids=ids, strata=strata, together=kept.label)
     wanted, there = portion.count or 0, content.image_count()
     warnings = [f"The source has {there} images, fewer than {wanted}: all are kept."] if wanted > there else []
-    return Applied(part, warnings=tuple(warnings))
+    if kept.label is not None and part.image_count() < min(wanted, there):
+        warnings.append(f"{part.image_count()} images are kept instead of {wanted}: near-duplicates stay together.")
+    return Applied(part, warnings=(*kept.warnings, *warnings))

@@ -5,14 +5,17 @@ import asyncio
 from schemas.algebra_parameters import SplitParameters
 from storage.datasets.split import dealt
 from storage.datasets.strata import strata_of
-from workers.steps.step import Applied, Inputs, Tools
+from workers.steps.guard import guarded, with_guard
+from workers.steps.step import Applied, Inputs, Refusal, Tools
+from workers.steps.together import together_of
 
 
-async def split(asked: SplitParameters, inputs: Inputs, tools: Tools) -> Applied:
+async def split(asked: SplitParameters, inputs: Inputs, tools: Tools) -> Applied | Refusal:
     """Deal the same assets out anew, by seed and shares."""
     source = inputs["/source"]
     ids = await tools.library.asset_ids(source)
     strata = await strata_of(source, ids=ids, library=tools.library) if asked.stratify else None
+    kept = await together_of(source, asked, library=tools.library)
     content = await asyncio.to_thread(
         dealt,
         source,
@@ -22,5 +25,10 @@ async def split(asked: SplitParameters, inputs: Inputs, tools: Tools) -> Applied
         seed=asked.seed,
         ids=ids,
         strata=strata,
+        together=kept.label,
     )
-    return Applied(content)
+    applied = Applied(content, warnings=kept.warnings)
+    # What is kept together is in one split: there is nothing to be found.
+    return (
+        applied if kept.label is not None else with_guard(applied, await guarded(content, asked, library=tools.library))
+    )

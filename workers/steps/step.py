@@ -1,6 +1,6 @@
 """A step: what one type of task of the algebra makes of the contents that it is given."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
@@ -57,8 +57,3 @@ def inputs_below(inputs: Inputs, pointer: str) -> list[Content]:
     """Return the contents of a list of refs, in its order."""
     found = [(key, content) for key, content in inputs.items() if key.startswith(f"{pointer}/")]
     return [content for _, content in sorted(found, key=lambda item: int(item[0].split("/")[2]))]
-
-
-def across_summary(moves: Sequence[str]) -> dict[str, JsonValue]:
-    """Return how often each move, such as ``training->validation``, came."""
-    return {move: moves.count(move) for move in sorted(set(moves))}
