@@ -26,7 +26,7 @@ def add_submit(parser: ArgumentParser, _: str) -> None:
     parser.add_argument("parameters", metavar="JSON", help=told)
     add_waiting(parser)
     add_common(parser)
-    parser.set_defaults(run=lambda given: run(done(_parameters(given.parameters), given)), on_server=True)
+    parser.set_defaults(run=lambda given: run(_submit(given)), on_server=True)
 
 
 def add_one(parser: ArgumentParser, command: str) -> None:
@@ -46,6 +46,10 @@ def add_one(parser: ArgumentParser, command: str) -> None:
         "retry": _retry,
     }[command]
     parser.set_defaults(run=lambda given: run(work(given)))
+
+
+async def _submit(given: Namespace) -> int:
+    return await done(_parameters(given.parameters), given)
 
 
 def _parameters(text: str) -> dict[str, Any]:

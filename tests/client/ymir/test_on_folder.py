@@ -1,0 +1,144 @@
+"""A new user's first steps: the command on an empty folder, with no service anywhere."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from client.commands import main
+from schemas.datasets import Version
+from schemas.tasks import Task, TaskState
+from tests.client.ymir.command import Ymir, on_folder
+from tests.workers.pictures import a_voc_file, a_voc_folder, an_object
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with pictures, and with a data folder into which they were imported."""
+    folder = tmp_path_factory.mktemp("made")
+    a_voc_folder(folder / "voc")
+    a_voc_folder(folder / "dogs")
+    (folder / "dogs" / "annotations" / "1.xml").write_text(a_voc_file(an_object("dog")))
+    with patch.dict(os.environ, {"YMIR_DATA": str(folder / "data"), "YMIR_PROJECT": "cats"}):
+        assert main(["projects", "--add", "cats"]) == 0
+        assert main(["classes", "--add", "cat,kitten"]) == 0
+        options = ["--into", "train", "--split", "training", "--tag", "first"]
+        assert main(["import", str(folder / "voc"), *options]) == 0
+    return folder
+
+
+@pytest.fixture
+def ymir(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ymir:
+    """Return the command on a copy of that folder."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return on_folder(tmp_path / "data", capsys, project="cats")
+
+
+def test_an_import_says_what_it_made(ymir: Ymir) -> None:
+    imported = ymir("import", "dogs", "--into", "train", "--unknown-classes", "add")
+
+    assert imported.status == 0
+    assert imported.lines[0] == "train@2: 3 images; ground_truth: 3 annotations on 3"
+    assert "  format: voc" in imported.lines
+    assert [line.split() for line in ymir("classes").lines] == [["0", "cat", "kitten"], ["1", "dog"]]
+
+
+def test_versions_are_made_listed_shown_and_compared(ymir: Ymir) -> None:
+    sampled = ymir("sample", "train", "--count", "2", "--into", "few", "--message", "two of them")
+    merged = ymir("merge", "few", "train", "--strategy", "host", "--into", "both", "--json")
+    refused = ymir("import", "dogs", "--into", "train")
+
+    assert (sampled.status, sampled.lines[0].split(";")[0]) == (0, "few@1: 2 images (training 2)")
+    task = Task.model_validate_json(merged.out)
+    assert (merged.status, task.state, task.result.number) == (0, TaskState.SUCCEEDED, 1)
+    assert refused.status == 1
+    assert "annotations/1.xml: the class 'dog' is unknown; it has 1 annotations" in refused.err
+    assert f"ymir task report {first_id(ymir('tasks', '--state', 'failed').out)}" in refused.err
+    assert [line.split()[0] for line in ymir("log", "both").lines] == ["both@1", "few@1", "train@1"]
+    assert "[first]" in ymir("log", "train").out
+    assert "two of them" in ymir("log", "few").out
+    assert ymir("diff", "train", "few").out == "- 1 images\n- 1 images annotated in ground_truth\n"
+    assert ymir("diff", "train", "both").out == ""
+    assert "  tags: first" in ymir("show", "train@first").lines
+    assert ymir("stats", "train").lines[-1].split() == ["cat", "3", "2"]
+    assert [line.split()[0] for line in ymir("datasets").lines] == ["both", "few", "train"]
+    shown = [json.loads(line) for line in ymir("log", "both", "--json").lines]
+    assert [Version.model_validate(line).dataset_name for line in shown] == ["both", "few", "train"]
+
+
+def test_tags_branches_and_reverts(ymir: Ymir) -> None:
+    assert ymir("tag", "train", "good").out == "train@good is train@1\n"
+    assert ymir("tag", "train").out.split() == ["first", "good"]
+    assert ymir("tag", "train", "first", "--remove").status == 0
+    assert ymir("tag", "train").out.split() == ["good"]
+    assert ymir("branch", "train@good", "--into", "trial").lines[0].startswith("trial@1: 3 images")
+    assert ymir("sample", "train", "--count", "1", "--into", "train").lines[0].startswith("train@2: 1 images")
+    assert ymir("revert", "train@1").lines[0].startswith("train@3: 3 images")
+
+
+def test_any_task_can_be_asked_for_as_json(ymir: Ymir) -> None:
+    made = ymir("task", "submit", '{"type": "sample", "source": "train", "count": 1, "dataset": "one"}')
+    wrong = ymir("task", "submit", '{"type": "sample", "source": "train", "dataset": "one"}')
+    broken = ymir("task", "submit", "{type: sample}")
+
+    assert made.lines[0].startswith("one@1: 1 images")
+    assert (wrong.status, broken.status) == (1, 1)
+    assert "give either count or rate" in wrong.err
+    assert "That is no JSON" in broken.err
+
+
+def test_an_archive_is_fetched_by_the_export_or_later(ymir: Ymir, tmp_path: Path) -> None:
+    exported = ymir("export", "train", "--format", "coco", "--to", tmp_path / "coco.zip", "--json")
+    task = Task.model_validate_json(exported.out)
+    ymir("task", "archive", task.id, "--to", tmp_path / "again.zip")
+
+    assert (tmp_path / "coco.zip").read_bytes() == (tmp_path / "again.zip").read_bytes()
+    assert ymir("task", "archive", task.id, "--to", tmp_path / "nowhere" / "a.zip").status == 1
+
+
+def test_what_does_not_exist_is_told_with_what_does(
+    ymir: Ymir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    near = on_folder(tmp_path / "data", capsys, project="cast")("datasets")
+    none = on_folder(tmp_path / "data", capsys)("datasets")
+    other = ymir("sample", "trian", "--count", "1", "--into", "few")
+    gone = ymir("import", "vok", "--into", "train")
+
+    assert {near.status, none.status, other.status, gone.status} == {1}
+    assert "There is no project 'cast'.\nIs 'cats' meant?" in near.err
+    assert "YMIR_PROJECT. There are: cats." in none.err
+    assert "/source: There is no dataset 'trian'." in other.err
+    assert f"There is nothing at {tmp_path / 'vok'}" in gone.err
+
+
+def test_a_task_is_retried_and_shown(ymir: Ymir) -> None:
+    ymir("import", "dogs", "--into", "train")
+    failed = first_id(ymir("tasks", "--state", "failed").out)
+
+    again = ymir("retry", failed)
+    shown = ymir("task", "show", failed)
+    cancelled = ymir("cancel", failed)
+    watched = ymir("watch", failed)
+
+    assert again.status == cancelled.status == watched.status == 1
+    assert '"state": "failed"' in shown.out
+    assert "can no longer be cancelled" in cancelled.err
+    assert ymir("task", "report", failed).lines
+
+
+def test_a_folder_without_data_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = on_folder(tmp_path / "none", capsys, project="p")("log", "train")
+
+    assert told.status == 1
+    assert told.err.startswith(f"There is no data of the service in the folder {tmp_path / 'none'}.")
+    assert not (tmp_path / "none").exists()
+
+
+def first_id(text: str) -> str:
+    return text.split(maxsplit=1)[0]

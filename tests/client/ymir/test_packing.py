@@ -1,0 +1,36 @@
+"""A local folder becomes the same tar each time, and no larger part of it is in memory than a piece."""
+
+import io
+import tarfile
+from pathlib import Path
+
+from client.ymir.packing import packed
+
+
+async def bytes_of(folder: Path, seen: list[tuple[int, int | None]]) -> bytes:
+    pieces = packed(folder, seen=lambda done, of: seen.append((done, of)))
+    return b"".join([piece async for piece in pieces()])
+
+
+async def test_a_folder_is_packed_with_its_files_and_no_times(tmp_path: Path) -> None:
+    for name, text in (("b.txt", "b"), ("a/ä.txt", "ä" * 2_000_000)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    seen: list[tuple[int, int | None]] = []
+
+    first = await bytes_of(tmp_path, seen)
+    (tmp_path / "b.txt").touch()
+    again = await bytes_of(tmp_path, [])
+
+    assert first == again
+    assert seen[-1] == (4_000_001, 4_000_001)
+    with tarfile.open(fileobj=io.BytesIO(first)) as archive:
+        assert archive.getnames() == ["b.txt", "a/ä.txt"]
+
+
+async def test_a_packing_that_is_given_up_ends(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(5_000_000))
+    pieces = packed(tmp_path, seen=lambda *_: None)()
+
+    assert len(await anext(pieces)) > 0
+    await pieces.aclose()  # type: ignore[attr-defined]  # it is a generator
