@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import orjson
 from pydantic import JsonValue
 
 from schemas.annotations import ATTRIBUTES, GROUND_TRUTH, LayerName
@@ -35,6 +36,7 @@ UNIX: Final = 3
 SMALL_BYTES: Final = 4 << 20
 """Larger images go through a file, so that few of them fill no memory."""
 PIECE_BYTES: Final = 1 << 20
+IMAGE_LIST: Final = "images.jsonl"
 
 
 async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs, database: Database) -> Outcome:
@@ -42,7 +44,7 @@ async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs
 
     Images keep their file names; where two differ only in case or suffix, all but the first get the start of their
     asset id before it. Images are stored as they are, and coordinates are those of the picture as its file stores it.
-    Equal versions make equal archives.
+    Without images there is ``images.jsonl``: the asset that each name means. Equal versions make equal archives.
     """
     parameters = work.parameters
     version = await library.version(work.task.version_of("/source"))
@@ -117,11 +119,30 @@ class _FileNames:
         return name
 
 
+class _Names:
+    """The list of an archive without images: which asset each name means, a line of JSON for each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.touch(exist_ok=False)
+
+    def add_all(self, named: Sequence[tuple[AssetRow, str]]) -> None:
+        lines = [
+            orjson.dumps({"name": name, "asset": row.asset}, option=orjson.OPT_APPEND_NEWLINE) for row, name in named
+        ]
+        with self._path.open("ab") as file:
+            file.writelines(lines)
+
+    def end(self, archive: _Archive) -> None:
+        archive.add_file(IMAGE_LIST, self._path)
+
+
 async def _write(
     work: Work[ExportParameters], content: Content, path: Path, writer: Exporter, *, library: Library, blobs: Blobs
 ) -> None:
     archive = _Archive(path)
     names = _FileNames()
+    listed = None if work.parameters.images else _Names(work.scratch / IMAGE_LIST)
     done, total = 0, content.image_count()
     layer = work.parameters.layer
     narrow = partial(_narrowed, layer=layer, classes=frozenset(work.parameters.classes))
@@ -130,11 +151,15 @@ async def _write(
         async for batch in _batches(library.rows(content, layers=layers)):
             named = [(row, names.of(row)) for row in batch]
             await asyncio.to_thread(_annotate, archive, writer, [(narrow(row), name) for row, name in named], layer)
-            if work.parameters.images:
+            if listed is not None:
+                await asyncio.to_thread(listed.add_all, named)
+            else:
                 await _add_images(archive, named, blobs=blobs, scratch=work.scratch)
             done += len(batch)
             work.progress(0.9 * done / max(total, 1), "writing images")
         await asyncio.to_thread(archive.add_all, writer.finish())
+        if listed is not None:
+            await asyncio.to_thread(listed.end, archive)
     finally:
         await asyncio.to_thread(archive.close)
 

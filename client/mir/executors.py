@@ -1,0 +1,40 @@
+"""Which executor a task runs in: a registered one, by its name or by the image that it was registered from."""
+
+import re
+from typing import Final
+
+from client.calls import Refused
+from client.mir.codes import Code, MirError
+from client.mir.session import Session
+from client.mir.telling import tell
+from schemas.executors import Executor, ExecutorSubmission, Runtime
+
+IMAGE: Final = re.compile(r"[/:]")
+_UNNAMEABLE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+async def executor_named(session: Session, text: str) -> str:
+    """Return the name of an executor; an image that nobody registered yet is registered. Raise MirError."""
+    known = [executor async for executor in session.client.items(Executor, "/v1/executors")]
+    for executor in known:
+        if text in {executor.name, executor.reference}:
+            return executor.name
+    names = ", ".join(executor.name for executor in known) or "none"
+    if not IMAGE.search(text):
+        step = f"Registered: {names}."
+        raise MirError(Code.INVALID_ARGS, f"there is no executor {text!r}", step=step)
+    return await _registered(session, text, known=names)
+
+
+async def _registered(session: Session, image: str, *, known: str) -> str:
+    name = _UNNAMEABLE.sub("-", image).strip("-")[-100:].lstrip("-._")
+    submission = ExecutorSubmission(name=name, runtime=Runtime.DOCKER, reference=image)
+    try:
+        executor = await session.client.post(Executor, "/v1/executors", submission)
+    except Refused as error:
+        problem = error.problem
+        step = f"{problem.step} Executors that run here: {known}; use one of them with --executor.".strip()
+        message = f"the image {image} cannot be run here: {problem.detail}"
+        raise MirError(Code.CONTAINER_ERROR, message, step=step) from error
+    tell(f"registered {image} as {executor.name}")
+    return executor.name

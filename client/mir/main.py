@@ -1,0 +1,79 @@
+"""The command ``mir``."""
+
+import asyncio
+import sys
+import traceback
+from argparse import Namespace
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+from client.mir.arguments import parse, parser
+from client.mir.codes import Code, MirError, code_of
+from client.mir.telling import show, tell
+
+NOTHING_TO_DO = -1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, or YMIR's code after printing it with what is wrong and what to do.
+
+    A shell sees the code modulo 256.
+    """
+    wants_detail = False
+    try:
+        given = parse(arguments)
+        wants_detail = given.debug
+        return _run(given)
+    except MirError as error:
+        if wants_detail:
+            traceback.print_exc()
+        return _told(error)
+    except KeyboardInterrupt:
+        return _told(MirError(Code.ERROR_UNKNOWN, "interrupted"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the code is printed
+        traceback.print_exc()
+        return _told(MirError(Code.ERROR_UNKNOWN, f"{type(error).__name__}: {error}"))
+
+
+def _run(given: Namespace) -> int:
+    if given.version:
+        show(f"mir version: {version('ymir')}")
+        return Code.OK
+    if given.command is None:
+        parser().print_help()
+        return NOTHING_TO_DO
+    module, _, function = given.run.partition(":")
+    command = getattr(import_module(f"client.mir.commands.{module}"), function)
+    try:
+        answer = command(given)
+        if asyncio.iscoroutine(answer):
+            asyncio.run(answer)
+    except Exception as error:
+        raise _as_ours(error) from error
+    return Code.OK
+
+
+def _as_ours(error: Exception) -> Exception:
+    """Return an error of the client or the service as one of this command, others as they are."""
+    from client.calls import Refused  # noqa: PLC0415 - only a command that came so far has loaded it
+    from schemas.errors import Unavailable, YmirError  # noqa: PLC0415 - as above
+
+    if isinstance(error, Refused):
+        faults = "".join(f"\n  {fault.pointer}: {fault.detail}" for fault in error.problem.errors)
+        return MirError(code_of(error.problem), f"{error.problem.detail}{faults}", step=error.problem.step)
+    if isinstance(error, YmirError):
+        code = Code.ERROR_UNKNOWN if isinstance(error, Unavailable) else Code.INVALID_ARGS
+        return MirError(code, error.detail, step=error.step)
+    return error
+
+
+def _told(error: MirError) -> int:
+    tell(f"error {int(error.code)}: {error.message}")
+    if error.step:
+        tell(f"  {error.step}")
+    return error.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Running a task for a command: it is asked for, watched, remembered; and how it ended becomes the command's end."""
+
+import asyncio
+from argparse import Namespace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from client.calls import Refused
+from client.mir.codes import Code, MirError, code_of
+from client.mir.looking import counted_state
+from client.mir.monitor import State, WorkFolder
+from client.mir.repository import Entry, open_repository
+from client.mir.revs import Rev, parse_dst_rev
+from client.mir.session import Session, working
+from client.mir.telling import end_progress, show_progress, tell
+from schemas.datasets import Version
+from schemas.errors import YmirError
+from schemas.reports import Report
+from schemas.tasks import Task
+
+CANCEL_SECONDS: Final = 15.0
+FINDINGS_TOLD: Final = 20
+
+
+class Run(NamedTuple):
+    """One command at work: where its result goes, and where it tells how far it is."""
+
+    session: Session
+    to: Rev
+    work: WorkFolder
+
+    async def task(self, parameters: Mapping[str, Any], *, share: tuple[float, float] = (0.0, 1.0)) -> Task:
+        """Run a task to its end and return it; ``share`` is its part of the command. Raise MirError if it fails."""
+        kind = str(parameters["type"])
+        start, end = share
+
+        def watch(task: Task) -> None:
+            fraction = start + (end - start) * task.progress.fraction
+            self.work.tell(fraction, State.RUNNING)
+            show_progress(fraction, task.progress.phase)
+
+        asked: Task | None = None
+        try:
+            asked = await self.session.client.post(Task, f"{self.session.path}/tasks", parameters)
+            ended = await self.session.client.ended(asked, watch=watch)
+        except Refused as error:
+            raise await self._failure(error, kind, asked) from error
+        except asyncio.CancelledError:
+            await self._cancelled(asked)
+            raise
+        finally:
+            end_progress()
+        for warning in ended.warnings:
+            tell(f"warning: {warning}")
+        return ended
+
+    async def made_version(self, task: Task) -> None:
+        """End the command with the version that a task made: it is the current one now."""
+        result = task.result
+        path = f"{self.session.path}/datasets/{result.dataset}/versions/{result.number}"
+        version = await self.session.client.get(Version, path)
+        # Counted now, so that `mir show` need not.
+        await counted_state(self.session, version, tid=self.to.tid)
+        self.done(task)
+
+    def done(self, task: Task | None, *, kind: str = "") -> None:
+        """End the command: what it did is remembered, and its branch the current one."""
+        self._note(kind or (task.parameters.type if task else ""), None if task is None else task.id)
+        self.session.repository.move_head(Rev(self.to.branch))
+        self.work.tell(1.0, State.DONE)
+
+    def fail(self, error: MirError, *, kind: str) -> None:
+        """Remember that the command failed."""
+        self._note(kind, error.task, code=error.code, message=error.message)
+        self.work.tell(0.0, State.ERROR, error.code, error.message)
+
+    async def _failure(self, refused: Refused, kind: str, task: Task | None) -> MirError:
+        problem = refused.problem
+        code = code_of(problem, type=kind)
+        message = f"{problem.detail}{await self._details(refused, task)}"
+        if code in {Code.CONTAINER_ERROR, Code.NO_RESULT}:
+            await self._show_log(task)
+        return MirError(code, message, step=problem.step, task=None if task is None else task.id)
+
+    async def _details(self, refused: Refused, task: Task | None) -> str:
+        faults = [f"{fault.pointer}: {fault.detail}".removeprefix(": ") for fault in refused.problem.errors]
+        if not faults and task is not None:
+            with suppress(Refused):
+                report = await self.session.client.get(Report, f"/v1/tasks/{task.id}/report")
+                faults = [f"{finding.subject}: {finding.detail}" for finding in report.findings]
+        more = [f"… and {len(faults) - FINDINGS_TOLD} more"] if len(faults) > FINDINGS_TOLD else []
+        return "".join(f"\n  {line}" for line in (*faults[:FINDINGS_TOLD], *more))
+
+    async def _show_log(self, task: Task | None) -> None:
+        if task is None:
+            return
+        with suppress(Refused):
+            log = (await self.session.client.read(f"/v1/tasks/{task.id}/log")).decode(errors="replace")
+            tell("EXECUTOR OUTLOG TAIL FROM: " + task.id)
+            for line in log.splitlines()[-5:]:
+                tell(line)
+
+    async def _cancelled(self, task: Task | None) -> None:
+        """Cancel a task that nobody waits for any more: the next command would take it up otherwise."""
+        if task is None:
+            return
+        tell("stopping")
+        with suppress(YmirError, TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(CANCEL_SECONDS):
+                await self.session.client.post(Task, f"/v1/tasks/{task.id}/cancel")
+                await self.session.client.ended(task)
+
+    def _note(self, kind: str, task: str | None, *, code: int = 0, message: str = "") -> None:
+        branch, tid = self.to.branch, self.to.tid or ""
+        self.session.repository.note(Entry(branch, tid, kind, 0.0, task=task, code=code, message=message))
+
+
+@asynccontextmanager
+async def running(given: Namespace, kind: str) -> AsyncIterator[Run]:
+    """Open the run of a command with ``--dst-rev`` and perhaps ``-w``; that it fails is remembered. Raise MirError."""
+    to = parse_dst_rev(given.dst_rev)
+    repository = open_repository(given.root)
+    work = WorkFolder(None if given.work_dir is None else Path(given.work_dir).expanduser().absolute(), to.tid or "")
+    work.start()
+    async with working(repository, label_file=given.user_label_file) as session:
+        run = Run(session, to, work)
+        try:
+            yield run
+        except asyncio.CancelledError:
+            run.fail(MirError(Code.ERROR_UNKNOWN, "interrupted"), kind=kind)
+            raise
+        except Refused as error:
+            failure = MirError(code_of(error.problem, type=kind), error.detail, step=error.problem.step)
+            run.fail(failure, kind=kind)
+            raise failure from error
+        except MirError as error:
+            run.fail(error, kind=kind)
+            raise
+
+
+def target(run: Run, message: str) -> dict[str, str]:
+    """Return the parameters that say where a new version goes."""
+    dataset, _, tag = run.to.ref.partition("@")
+    return {"dataset": dataset, "tag": tag, "message": message}
