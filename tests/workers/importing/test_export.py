@@ -108,7 +108,10 @@ async def test_only_the_classes_asked_for_are_exported_and_in_their_order(place:
 
     archive = await archive_of(place, outcome)
     assert archive.namelist() == ["annotations/coco-annotations.json", "images.jsonl"]
-    assert orjson.loads(archive.read("images.jsonl")) == {"name": "a.jpg", "asset": next(iter(await rows_of(place, version)))}
+    assert orjson.loads(archive.read("images.jsonl")) == {
+        "name": "a.jpg",
+        "asset": next(iter(await rows_of(place, version))),
+    }
     document = orjson.loads(archive.read("annotations/coco-annotations.json"))
     assert [(category["id"], category["name"]) for category in document["categories"]] == [(1, "big dog"), (2, "yeti")]
     assert [annotation["category_id"] for annotation in document["annotations"]] == [1]
