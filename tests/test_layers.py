@@ -24,13 +24,13 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 # The one place that starts gateway and workers in the same process.
 EMBEDDED: Final = "client.embedded"
 # What works on the stores themselves, with no service between; and what says how that went.
-ADMIN: Final = ("client.admin", "client.data_blobs", "client.summaries")
+ADMIN: Final = ("client.adopting", "client.admin", "client.data_blobs", "client.summaries")
 # What puts the gateway alone on a data folder: commands that only read start no worker.
 FOLDER_GATEWAY: Final = "client.folder_gateway"
 # ``storage.production`` opens together what the two production processes share.
 ROOTS: Final = frozenset(
     {"gateway.__main__", "workers.__main__", "storage.production", EMBEDDED, FOLDER_GATEWAY, "client.admin"}
-    | {"client.data_blobs"}
+    | {"client.adopting", "client.data_blobs"}
 )
 
 ADAPTERS: Final = ("sqlite", "folder", "local_bus", "mongo", "s3", "rabbitmq")

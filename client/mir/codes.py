@@ -55,7 +55,8 @@ class _Rule(NamedTuple):
 
 # The first that fits counts.
 _RULES: Final = (
-    _Rule("import|copy", r"unknown to the project", Code.UNKNOWN_TYPES),
+    _Rule("import", r"unknown to the project", Code.UNKNOWN_TYPES),
+    _Rule("copy", r"unknown to the project", Code.INVALID_MIR_REPO),
     _Rule("merge|fuse", r"\d+ conflicts?: assets", Code.MERGE_ERROR),
     _Rule("train", r"nothing to train on", Code.EMPTY_TRAIN_SET),
     _Rule("train", r"nothing to validate on", Code.EMPTY_VAL_SET),

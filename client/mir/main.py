@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 from client.mir.arguments import parse, parser
-from client.mir.codes import Code, MirError, code_of
+from client.mir.codes import Code, MirError
 from client.mir.telling import show, tell
 
 NOTHING_TO_DO = -1
@@ -49,6 +49,8 @@ def _run(given: Namespace) -> int:
         answer = command(given)
         if asyncio.iscoroutine(answer):
             asyncio.run(answer)
+    except MirError:
+        raise
     except Exception as error:
         raise _as_ours(error) from error
     return Code.OK
@@ -56,16 +58,10 @@ def _run(given: Namespace) -> int:
 
 def _as_ours(error: Exception) -> Exception:
     """Return an error of the client or the service as one of this command, others as they are."""
-    from client.calls import Refused  # noqa: PLC0415 - only a command that came so far has loaded it
-    from schemas.errors import Unavailable, YmirError  # noqa: PLC0415 - as above
+    from client.mir.refusals import mir_error  # noqa: PLC0415 - only a command that came so far needs it
+    from schemas.errors import YmirError  # noqa: PLC0415 - as above
 
-    if isinstance(error, Refused):
-        faults = "".join(f"\n  {fault.pointer}: {fault.detail}" for fault in error.problem.errors)
-        return MirError(code_of(error.problem), f"{error.problem.detail}{faults}", step=error.problem.step)
-    if isinstance(error, YmirError):
-        code = Code.ERROR_UNKNOWN if isinstance(error, Unavailable) else Code.INVALID_ARGS
-        return MirError(code, error.detail, step=error.step)
-    return error
+    return mir_error(error) if isinstance(error, YmirError) else error
 
 
 def _told(error: MirError) -> int:

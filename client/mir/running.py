@@ -11,6 +11,7 @@ from client.calls import Refused
 from client.mir.codes import Code, MirError, code_of
 from client.mir.looking import counted_state
 from client.mir.monitor import State, WorkFolder
+from client.mir.refusals import mir_error
 from client.mir.repository import Entry, open_repository
 from client.mir.revs import Rev, parse_dst_rev
 from client.mir.session import Session, working
@@ -21,7 +22,7 @@ from schemas.reports import Report
 from schemas.tasks import Task
 
 CANCEL_SECONDS: Final = 15.0
-FINDINGS_TOLD: Final = 20
+FINDINGS_TOLD: Final = 10
 
 
 class Run(NamedTuple):
@@ -73,7 +74,7 @@ class Run(NamedTuple):
 
     def fail(self, error: MirError, *, kind: str) -> None:
         """Remember that the command failed."""
-        self._note(kind, error.task, code=error.code, message=error.message)
+        self._note(kind, error.task, code=error.code, message=error.message.partition("\n")[0])
         self.work.tell(0.0, State.ERROR, error.code, error.message)
 
     async def _failure(self, refused: Refused, kind: str, task: Task | None) -> MirError:
@@ -131,12 +132,15 @@ async def running(given: Namespace, kind: str) -> AsyncIterator[Run]:
         except asyncio.CancelledError:
             run.fail(MirError(Code.ERROR_UNKNOWN, "interrupted"), kind=kind)
             raise
-        except Refused as error:
-            failure = MirError(code_of(error.problem, type=kind), error.detail, step=error.problem.step)
-            run.fail(failure, kind=kind)
-            raise failure from error
         except MirError as error:
             run.fail(error, kind=kind)
+            raise
+        except YmirError as error:
+            failure = mir_error(error, type=kind)
+            run.fail(failure, kind=kind)
+            raise failure from error
+        except Exception as error:
+            run.fail(MirError(Code.ERROR_UNKNOWN, repr(error)), kind=kind)
             raise
 
 
