@@ -53,7 +53,10 @@ async def model_lines(repository: Repository, entry: Entry) -> list[str]:
     if entry.task is None:
         return []
     async with looking(repository) as session:
-        return [line async for line in _lines(session, entry.task)]
+        model = await model_of_task(session, entry.task)
+    if model is None:
+        return []
+    return [*lines_of(model), f"executor: {model.executor}", f"classes: {';'.join(model.classes)}"]
 
 
 async def model_of_task(session: Session, task: str) -> Model | None:
@@ -71,12 +74,3 @@ def lines_of(model: Model) -> list[str]:
         metrics = "".join(f", {name}: {value:.4f}" for name, value in sorted(stage.metrics.items()))
         lines.append(f"stage: {stage.name}{marks}{metrics}")
     return lines
-
-
-async def _lines(session: Session, task: str):  # noqa: ANN202 - lines
-    model = await model_of_task(session, task)
-    if model is not None:
-        for line in lines_of(model):
-            yield line
-        yield f"executor: {model.executor}"
-        yield f"classes: {';'.join(model.classes)}"

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from client.mir.assets import assets_of
 from client.mir.codes import Code, MirError
-from client.mir.commands.training import gpus_of
 from client.mir.configuration import read_configuration
-from client.mir.executors import executor_named
+from client.mir.executors import asked, executor_named
 from client.mir.folders import use_folders
 from client.mir.logs import save_log, write_configuration
 from client.mir.models import model_named
@@ -25,8 +24,10 @@ from client.mir.sources import scratch, source_of
 from client.mir.staging import ANNOTATIONS, IMAGES, stage
 from client.mir.telling import show, tell
 from schemas.datasets import Version
+from schemas.executors import Purpose
 from schemas.schema import new_id
 
+PREDICTIONS: Final = "prediction"
 RESULT: Final = "infer-result.json"
 
 
@@ -56,7 +57,6 @@ async def _found(run: Run, configuration: dict[str, Any], given: Namespace) -> d
     session = run.session
     chosen = await model_named(session, given.model_hash)
     executor = await executor_named(session, given.executor)
-    config = {name: value for name, value in configuration.items() if name != "class_names"}
     async with scratch(session) as folder:
         index = Path(given.index_file).expanduser().absolute()
         staged = await asyncio.to_thread(stage, index, folder / "files", annotations=None, suffix="")
@@ -66,11 +66,12 @@ async def _found(run: Run, configuration: dict[str, Any], given: Namespace) -> d
         (folder / "files" / ANNOTATIONS).rmdir()
         source = await source_of(session, folder / "files", scratch=folder)
         try:
-            asked = {"dataset": run.to.branch, "message": "infer"}
-            imported = await run.task({"type": "import", **asked, "source": source, "format": "none"}, share=(0.0, 0.3))
-            asked |= {"source": f"{run.to.branch}@{imported.result.number}", "model": chosen.parameters}
-            asked |= {"executor": executor, "config": config, "gpus": gpus_of(configuration), "layer": "prediction"}
-            predicted = await run.task({"type": "infer", **asked}, share=(0.3, 1.0))
+            base: dict[str, Any] = {"dataset": run.to.branch, "message": "infer"}
+            images = {"source": source, "format": "none"}
+            imported = await run.task({"type": "import", **base, **images}, share=(0.0, 0.3))
+            base |= {"source": f"{run.to.branch}@{imported.result.number}", "layer": PREDICTIONS}
+            base |= {"model": chosen.parameters, **asked(executor, configuration, purpose=Purpose.INFER)}
+            predicted = await run.task({"type": "infer", **base}, share=(0.3, 1.0))
             await save_log(run.work, session, predicted.id)
             return await _boxes(session, run.to.branch, predicted.result.number or 0, names)
         finally:
@@ -97,8 +98,8 @@ def _names(folder: Path) -> dict[str, list[str]]:
 async def _boxes(session: Session, dataset: str, number: int, names: Mapping[str, list[str]]) -> dict[str, Any]:
     version = await session.client.get(Version, f"{session.path}/datasets/{dataset}/versions/{number}")
     found: dict[str, Any] = {}
-    async for asset in assets_of(session, version, layers=("prediction",)):
-        boxes = [_box(one) for one in asset["layers"].get("prediction", ()) if one.get("box")]
+    async for asset in assets_of(session, version, layers=(PREDICTIONS,)):
+        boxes = [_box(one) for one in asset["layers"].get(PREDICTIONS, ()) if one.get("box")]
         found |= {name: {"boxes": boxes} for name in names.get(asset["asset"], ())}
     return dict(sorted(found.items()))
 

@@ -5,9 +5,8 @@ from typing import Any
 
 from client.mir.codes import Code, MirError
 from client.mir.commands.algebra import ref_of
-from client.mir.commands.training import gpus_of
 from client.mir.configuration import read_configuration
-from client.mir.executors import executor_named
+from client.mir.executors import asked, executor_named
 from client.mir.folders import use_folders
 from client.mir.logs import save_log, write_configuration
 from client.mir.models import model_named
@@ -15,6 +14,7 @@ from client.mir.repository import open_repository
 from client.mir.revs import parse_rev
 from client.mir.running import Run, running, target
 from client.mir.telling import show
+from schemas.executors import Purpose
 
 
 async def mining(given: Namespace) -> None:
@@ -44,15 +44,12 @@ async def _parameters(run: Run, configuration: dict[str, Any], given: Namespace)
         message = f"no assets found in metadatas.mir: {given.src_revs} is empty"
         raise MirError(Code.MERGE_ERROR, message, step="Name a branch with images.")
     chosen = await model_named(run.session, given.model_hash)
-    asked = {**target(run, f"mining: {given.src_revs}"), "source": ref_of(source)}
+    base: dict[str, Any] = {**target(run, f"mining: {given.src_revs}"), "source": ref_of(source)}
     if given.topk is None and not given.add_prediction:
-        return {"type": "sample", **asked, "rate": 1.0}
-    asked |= {
-        "model": chosen.parameters,
-        "executor": await executor_named(run.session, given.executor),
-        "config": {name: value for name, value in configuration.items() if name != "class_names"},
-        "gpus": gpus_of(configuration),
-    }
+        return {"type": "sample", **base, "rate": 1.0}
+    base["model"] = chosen.parameters
+    executor = await executor_named(run.session, given.executor)
     if given.topk is None:
-        return {"type": "infer", **asked}
-    return {"type": "mine", **asked, "top_k": given.topk, "keep_predictions": given.add_prediction}
+        return {"type": "infer", **base, **asked(executor, configuration, purpose=Purpose.INFER)}
+    options = {"top_k": given.topk, "keep_predictions": given.add_prediction}
+    return {"type": "mine", **base, **options, **asked(executor, configuration, purpose=Purpose.MINING)}

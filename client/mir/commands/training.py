@@ -7,7 +7,7 @@ from typing import Any
 from client.mir.codes import Code, MirError
 from client.mir.commands.algebra import ref_of
 from client.mir.configuration import class_names_of, read_configuration
-from client.mir.executors import executor_named
+from client.mir.executors import asked, executor_named
 from client.mir.folders import use_folders
 from client.mir.logs import save_log, write_configuration
 from client.mir.models import lines_of, model_named, model_of_task
@@ -19,6 +19,7 @@ from client.mir.session import Session
 from client.mir.telling import show, tell
 from schemas.datasets import Version
 from schemas.diffs import VersionDiff
+from schemas.executors import Purpose
 
 
 async def train(given: Namespace) -> None:
@@ -70,19 +71,9 @@ async def _parameters(
         "training": training,
         "model": run.to.branch,
         "classes": classes,
-        "executor": await executor_named(session, given.executor),
-        "config": {name: value for name, value in configuration.items() if name != "class_names"},
-        "gpus": gpus_of(configuration),
+        **asked(await executor_named(session, given.executor), configuration, purpose=Purpose.TRAINING),
         **pretrained,
     }
-
-
-def gpus_of(configuration: dict[str, Any]) -> int:
-    """Return how many GPUs a configuration names: ``gpu_id: "0,1"``, or ``gpu_count``; tiny-detector needs none."""
-    devices = str(configuration.get("gpu_id", "")).strip()
-    named = [one for one in devices.split(",") if one.strip()]
-    count = configuration.get("gpu_count")
-    return count if isinstance(count, int) and count >= 0 else len(named)
 
 
 async def _check_conflicts(session: Session, versions: list[Version]) -> None:
