@@ -1,17 +1,18 @@
 """Archives from strangers, unpacked into a folder: nothing outside it, no links, no bombs."""
 
+import bz2
+import gzip
+import lzma
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from errno import EDQUOT, EILSEQ, EINVAL, ENAMETOOLONG, ENOSPC
 from functools import partial
-from gzip import BadGzipFile
-from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from struct import error as StructError  # noqa: N812 - an exception under the name of one
-from typing import IO, Final, NamedTuple
+from typing import IO, Final, NamedTuple, cast
 from zlib import error as ZlibError  # noqa: N812 - an exception under the name of one
 
 from schemas.errors import Fault, Invalid, Unavailable
@@ -21,12 +22,20 @@ PIECE_BYTES: Final = 1 << 20
 RATIO_FREE_BYTES: Final = 100 << 20
 """So much may always come out of an archive, however small it is."""
 
+READ_AT_ONCE_BYTES: Final = 16 << 20
+
 _ENCRYPTED: Final = 0x1
+# By what a compressed file begins with.
+_DECOMPRESSORS: Final[Mapping[bytes, Callable[[IO[bytes]], IO[bytes]]]] = {
+    b"\x1f\x8b": lambda raw: cast("IO[bytes]", gzip.GzipFile(fileobj=raw)),
+    b"BZh": lambda raw: cast("IO[bytes]", bz2.BZ2File(raw)),
+    b"\xfd7zXZ\x00": lambda raw: cast("IO[bytes]", lzma.LZMAFile(raw)),  # noqa: SIM115 - it is read for as long as its archive
+}
 _DAMAGED: Final = (
     zipfile.BadZipFile,
     tarfile.TarError,
-    BadGzipFile,
-    LZMAError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
     ZlibError,
     EOFError,
     NotImplementedError,
@@ -128,7 +137,7 @@ def _zip_members(archive: Path) -> Iterator[tuple[float, _Member]]:
 
 def _tar_members(archive: Path, budget: _Budget) -> Iterator[tuple[float, _Member]]:
     size = archive.stat().st_size or 1
-    with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:*") as file:
+    with archive.open("rb") as raw, _opened_tar(raw) as file:
         for info in file:
             if info.isdir():
                 _checked(info.name)
@@ -172,9 +181,33 @@ def _copy(source: IO[bytes], file: IO[bytes], name: str, budget: _Budget) -> Non
 
 def _is_tar(path: Path) -> bool:
     try:
-        return tarfile.is_tarfile(path)
-    except (EOFError, OSError, ZlibError):
+        with path.open("rb") as raw, _opened_tar(raw):
+            return True
+    except (tarfile.TarError, EOFError, OSError, ZlibError, lzma.LZMAError):
         return False
+
+
+def _opened_tar(raw: IO[bytes]) -> tarfile.TarFile:
+    head = raw.read(len(max(_DECOMPRESSORS, key=len)))
+    raw.seek(0)
+    plain = next((opened(raw) for magic, opened in _DECOMPRESSORS.items() if head.startswith(magic)), raw)
+    return tarfile.open(fileobj=cast("IO[bytes]", _Bounded(plain)), mode="r:")
+
+
+class _Bounded:
+    """A stream of which little is read at once: headers that claim to be large would be held in memory whole."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.seek = stream.seek
+        self.tell = stream.tell
+        self.close = stream.close
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= READ_AT_ONCE_BYTES:
+            message = f"a header of {size} bytes"
+            raise tarfile.ReadError(message)
+        return self._stream.read(size)
 
 
 @contextmanager

@@ -97,11 +97,14 @@ def _inspect(data: bytes, name: str, limits: Limits) -> ImageRow | BadImage:
             if width * height > limits.pixels:
                 return BadImage(name, f"it has {width} x {height} pixels, more than {limits.pixels} in all")
             kind, channels = image.format, len(image.getbands())
+            # A TIFF is turned while it is loaded, and nothing is left then that says how.
+            turned = _orientation(image) if kind == TiffImageFile.format else None
             image.draft("L", _DRAFT)
             image.load()
-            orientation = _orientation(image)
-            perceptual_hash = _difference_hash(image, orientation)
-    if orientation in SIDEWAYS:
+            orientation = turned or _orientation(image)
+            perceptual_hash = _difference_hash(image, 1 if turned else orientation)
+            width, height = image.size if turned else (width, height)
+    if orientation in SIDEWAYS and not turned:
         width, height = height, width
     return ImageRow(
         asset=hashlib.sha256(data).digest(),

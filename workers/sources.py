@@ -48,6 +48,9 @@ def path_under(roots: Sequence[Path], path: str) -> Path:
     if not resolved.exists():
         message = f"There is nothing at {path!r}."
         raise Invalid(message, step="Check the path on the machine of the workers.")
+    if not resolved.is_dir() and not resolved.is_file():
+        message = f"What is at {path!r} is neither a folder nor a file."
+        raise Invalid(message, step="Name a folder, an archive or an image.")
     return resolved
 
 

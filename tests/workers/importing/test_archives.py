@@ -1,7 +1,9 @@
 """Archives from strangers."""
 
+import gzip
 import io
 import stat
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -154,6 +156,66 @@ def test_a_member_whose_bytes_were_changed_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(Invalid, match="damaged or truncated"):
         unpacked(path)
+
+
+def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
+    path = a_zip(tmp_path / "a.zip", ("1.jpg", b"something"))
+    data = bytearray(path.read_bytes())
+    # The flag in the member's own header, and in the directory at the end.
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+
+    with pytest.raises(Invalid, match=r"'1\.jpg' is refused: it is encrypted"):
+        unpacked(path)
+
+
+def test_a_zip_of_the_64_bit_form_is_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file, file.open("1.jpg", "w", force_zip64=True) as member:
+        member.write(b"one")
+
+    assert unpacked(tmp_path / "a.zip").files == 1
+    assert (tmp_path / "unpacked/1.jpg").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize("name", ["naïve.jpg", "写真/鸟.jpg", "e\u0301.jpg", "🐦.jpg", "a:b?.jpg", " .jpg"])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_names_of_any_script_are_kept(tmp_path: Path, kind: str, name: str) -> None:
+    path = tmp_path / f"a.{kind}"
+    archive = a_zip(path, (name, b"x")) if kind == "zip" else a_tar(path, a_member(name, size=1))
+
+    assert unpacked(archive).files == 1
+    assert (tmp_path / "unpacked" / name).read_bytes() == b"x"
+
+
+def test_a_name_in_the_code_page_of_dos_is_read_as_such(tmp_path: Path) -> None:
+    path = a_zip(tmp_path / "a.zip", ("XX.jpg", b"x"))
+    path.write_bytes(path.read_bytes().replace(b"XX.jpg", b"\x84\x81.jpg"))
+
+    unpacked(path)
+
+    assert (tmp_path / "unpacked" / "äü.jpg").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_that_would_fill_the_memory_is_refused_unread(tmp_path: Path, kind: bytes) -> None:
+    header = a_member("x", kind=kind, size=1 << 40).tobuf(tarfile.GNU_FORMAT)
+    with gzip.open(tmp_path / "a.tar.gz", "wb") as file:
+        file.write(a_member("1.jpg").tobuf() + header + bytes(100_000))
+
+    with pytest.raises(Invalid, match="a header of"):
+        unpacked(tmp_path / "a.tar.gz")
+
+
+def test_a_sparse_member_counts_with_its_holes(tmp_path: Path) -> None:
+    hole = 1 << 30
+    file = tmp_path / "sparse.bmp"
+    with file.open("wb") as writing:
+        writing.truncate(hole)
+    subprocess.run(["tar", "--sparse", "-cf", "a.tar", file.name], cwd=tmp_path, check=True)  # noqa: S607 - the one there is
+
+    with pytest.raises(Invalid, match="may be a bomb"):
+        unpacked(tmp_path / "a.tar", limits=LIMITS._replace(size=1 << 20))
 
 
 @given(data=st.data(), kind=st.sampled_from(["zip", "tar"]))

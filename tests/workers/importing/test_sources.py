@@ -1,5 +1,6 @@
 """Sources of an import: what is taken, and what is refused."""
 
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -58,6 +59,12 @@ async def test_a_file_that_is_a_link_leading_outside_is_not_read(place: Place, p
 
 async def test_a_path_where_nothing_is(place: Place, pool: ImagePool) -> None:
     assert "nothing at" in (await refusal(place, pool, place.folder / "none")).detail
+
+
+async def test_a_pipe_is_not_waited_for(place: Place, pool: ImagePool) -> None:
+    os.mkfifo(place.folder / "pipe")
+
+    assert "neither a folder nor a file" in (await refusal(place, pool, place.folder / "pipe")).detail
 
 
 async def test_an_upload_that_does_not_exist(place: Place, pool: ImagePool) -> None:
