@@ -4,8 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import version
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 
 class Command(NamedTuple):
@@ -92,6 +91,17 @@ class LazyParser(argparse.ArgumentParser):
         return given, rest
 
 
+class ShowVersion(argparse.Action):
+    """Says the version, which is looked for only then, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Say the version."""
+        from importlib.metadata import version
+
+        print(f"{parser.prog} {version('ymir')}")
+        parser.exit()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0, or 1 after saying what is wrong and what to do, 2 for its usage."""
     words = sys.argv[1:] if arguments is None else list(arguments)
@@ -107,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> LazyParser:
     """Return the parser of all commands."""
     top = LazyParser(prog="ymir", description="Versioned image datasets, and the loop that trains.")
-    top.add_argument("--version", action="version", version=f"ymir {version('ymir')}")
+    top.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
     _add(top, COMMANDS)
     return top
 

@@ -63,15 +63,15 @@ def read(command: str) -> dict[str, Any]:
         ("exclude a b c@2 --into d", {"source": "a", "exclude": ["b", "c@2"], "dataset": "d"}),
         ("copy other train@3 --into d", {"project": "other", "ref": "train@3", "dataset": "d"}),
         (
-            f"train tr:a --validation b --model m --classes c --executor e --config lr=1 --config n=s --pretrained {ID}@1",
+            f"train tr:a --validation b --model m --classes c --executor e --config r=1 --config n=s --pretrained {ID}",
             {
                 "training": [{"ref": "a", "split": "training"}],
                 "validation": ["b"],
                 "model": "m",
                 "classes": ["c"],
                 "executor": "e",
-                "config": {"lr": 1, "n": "s"},
-                "pretrained": {"id": ID, "stage": "1"},
+                "config": {"r": 1, "n": "s"},
+                "pretrained": {"id": ID},
             },
         ),
         ("export a --format coco --no-images", {"source": "a", "format": "coco", "images": False}),
