@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -73,29 +75,62 @@ def inspect_image(path: Path, *, name: str, limits: Limits) -> ImageRow | BadIma
     The size is that of the image as displayed. The perceptual hash has 256 bits, most significant first: for each of
     16 rows of the picture in grey at 17 x 16 pixels, whether each pixel is darker than the one right of it.
     """
+    return inspect_unless_known(path, name=name, limits=limits, known=_nothing)[0]
+
+
+def inspect_unless_known(
+    path: Path, *, name: str, limits: Limits, known: Callable[[bytes], ImageRow | None]
+) -> tuple[ImageRow | BadImage, bytes | None]:
+    """Return the same, and the bytes of the file; no bytes, and nothing is decoded, where ``known`` tells what it is.
+
+    ``known`` is asked by the SHA-256 of the bytes, which are read in any case.
+    """
     try:
-        size = path.stat().st_size
+        data = _data(path, name, limits)
+        if isinstance(data, BadImage):
+            return data, None
+        asset = hashlib.sha256(data).digest()
+        row = known(asset)
+        if row is None:
+            return _inspect(data, asset, name, limits), data
+        if row.width * row.height > limits.pixels:
+            return _too_large(name, row.width, row.height, limits), None
+        return row._replace(file_name=name), None
+    except Image.DecompressionBombError as error:
+        reason = f"it has too many pixels: {error}"
+    except UnidentifiedImageError:
+        reason = f"it is no image of a known type ({', '.join(sorted(SUFFIXES))})"
+    except MemoryError:
+        reason = "there is not enough memory to decode it"
+    except Exception as error:  # noqa: BLE001 - decoders of foreign bytes raise whatever they like
+        reason = f"it is damaged: {str(error)[:200] or type(error).__name__}"
+    return BadImage(name, reason), None
+
+
+def _nothing(_: bytes) -> None:
+    return None
+
+
+def _data(path: Path, name: str, limits: Limits) -> bytes | BadImage:
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
         if not 0 < size <= limits.size:
             return BadImage(name, f"it has {size} bytes, which is not from 1 to {limits.size}")
-        return _inspect(path.read_bytes(), name, limits)
-    except Image.DecompressionBombError as error:
-        return BadImage(name, f"it has too many pixels: {error}")
-    except UnidentifiedImageError:
-        return BadImage(name, f"it is no image of a known type ({', '.join(sorted(SUFFIXES))})")
-    except MemoryError:
-        return BadImage(name, "there is not enough memory to decode it")
-    except Exception as error:  # noqa: BLE001 - decoders of foreign bytes raise whatever they like
-        return BadImage(name, f"it is damaged: {str(error)[:200] or type(error).__name__}")
+        return file.readall()
 
 
-def _inspect(data: bytes, name: str, limits: Limits) -> ImageRow | BadImage:
+def _too_large(name: str, width: int, height: int, limits: Limits) -> BadImage:
+    return BadImage(name, f"it has {width} x {height} pixels, more than {limits.pixels} in all")
+
+
+def _inspect(data: bytes, asset: bytes, name: str, limits: Limits) -> ImageRow | BadImage:
     with warnings.catch_warnings():
         # Pillow warns of bombs by a limit of its own; ours is compared before anything is decoded.
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data), formats=_OPENED) as image:
             width, height = image.size
             if width * height > limits.pixels:
-                return BadImage(name, f"it has {width} x {height} pixels, more than {limits.pixels} in all")
+                return _too_large(name, width, height, limits)
             kind, channels = image.format, len(image.getbands())
             # A TIFF is turned while it is loaded, and nothing is left then that says how.
             turned = _orientation(image) if kind == TiffImageFile.format else None
@@ -106,17 +141,8 @@ def _inspect(data: bytes, name: str, limits: Limits) -> ImageRow | BadImage:
             width, height = image.size if turned else (width, height)
     if orientation in SIDEWAYS and not turned:
         width, height = height, width
-    return ImageRow(
-        asset=hashlib.sha256(data).digest(),
-        file_name=name,
-        width=width,
-        height=height,
-        orientation=orientation,
-        channels=channels,
-        size=len(data),
-        media_type=MEDIA_TYPES[kind or ""],
-        perceptual_hash=perceptual_hash,
-    )
+    media_type = MEDIA_TYPES[kind or ""]
+    return ImageRow(asset, name, width, height, orientation, channels, len(data), media_type, perceptual_hash)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import Invalid
-from storage.datasets.columns import ID_BYTES
-from storage.datasets.rows import AnnotationRow, ImageRow
+from storage.datasets.rows import ID_BYTES, AnnotationRow
 
 NONE: Final = bytes(ID_BYTES)
 RECORD: Final = struct.Struct("<32s16s16s5d16si")
@@ -20,7 +19,7 @@ NO_BOX: Final = (-1.0, -1.0, -1.0, -1.0)
 
 
 def annotation_ids(
-    rows: Sequence[AnnotationRow], images: NDArray[np.int32], *, assets: Sequence[ImageRow], layer: str
+    rows: Sequence[AnnotationRow], images: NDArray[np.int32], *, assets: Sequence[bytes], layer: str
 ) -> bytes:
     """Return the ids of annotations, joined; raise Invalid if an asset has two annotations of one given id.
 
@@ -45,12 +44,11 @@ def derived_id(row: AnnotationRow, *, asset: bytes, layer: bytes, class_name: by
 
 
 def _first_ids(
-    rows: Sequence[AnnotationRow], images: NDArray[np.int32], *, assets: Sequence[ImageRow], layer: bytes
+    rows: Sequence[AnnotationRow], images: NDArray[np.int32], *, assets: Sequence[bytes], layer: bytes
 ) -> list[bytes]:
     classes = {name: NONE if name is None else _short(name.encode()) for name in {row.class_name for row in rows}}
     return [
-        row.id
-        or derived_id(row, asset=assets[image].asset, layer=layer, class_name=classes[row.class_name], occurrence=0)
+        row.id or derived_id(row, asset=assets[image], layer=layer, class_name=classes[row.class_name], occurrence=0)
         for row, image in zip(rows, images.tolist(), strict=True)
     ]
 
@@ -60,7 +58,7 @@ def _tell_equals_apart(
     rows: Sequence[AnnotationRow],
     images: NDArray[np.int32],
     *,
-    assets: Sequence[ImageRow],
+    assets: Sequence[bytes],
     layer: bytes,
 ) -> None:
     places = list(zip(images.tolist(), ids, strict=True))
@@ -74,7 +72,7 @@ def _tell_equals_apart(
         if row.id is not None:
             _refuse_twice(place, given, assets)
             continue
-        asset, class_name = assets[image].asset, _short((row.class_name or "").encode()) if row.class_name else NONE
+        asset, class_name = assets[image], _short((row.class_name or "").encode()) if row.class_name else NONE
         occurrence = 0
         while (image, identity) in taken:
             occurrence += 1
@@ -83,12 +81,11 @@ def _tell_equals_apart(
         taken.add((image, identity))
 
 
-def _refuse_twice(place: tuple[int, bytes], given: set[tuple[int, bytes]], assets: Sequence[ImageRow]) -> None:
+def _refuse_twice(place: tuple[int, bytes], given: set[tuple[int, bytes]], assets: Sequence[bytes]) -> None:
     if place in given:
         image, identity = place
         raise Invalid(
-            f"The asset {assets[image].asset.hex()} ({assets[image].file_name or 'without a name'}) has two annotations"
-            f" with the id {identity.hex()}.",
+            f"The asset {assets[image].hex()} has two annotations with the id {identity.hex()}.",
             step="Give each annotation of an image its own id, or none.",
         )
     given.add(place)

@@ -1,7 +1,6 @@
 """The columns of a segment's two files, and how rows become columns."""
 
 from collections.abc import Sequence
-from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
 
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 
 from schemas.errors import Invalid
 from storage.datasets.asset_ids import ASSET_BYTES
-from storage.datasets.rows import PERCEPTUAL_HASH_BYTES, AnnotationRow, ImageRow
+from storage.datasets.packing import Lists, Packed, mask_column
+from storage.datasets.rows import ID_BYTES, PERCEPTUAL_HASH_BYTES, AnnotationRow, ImageRow, MaskRow
 
-ID_BYTES: Final = 16
 BOX: Final = ("x", "y", "width", "height")
 NAMES: Final = pa.dictionary(pa.int32(), pa.string())
 
@@ -57,8 +56,7 @@ ANNOTATION_COLUMNS: Final = pa.schema(
         pa.field("author", NAMES, nullable=False),
     ]
 )
-FIELD: Final = {name: position for position, name in enumerate(AnnotationRow._fields)}
-NO_BOX: Final = (np.nan,) * len(BOX)
+_DEFAULTS: Final = AnnotationRow._field_defaults
 
 
 def image_columns(images: Sequence[ImageRow], counts: NDArray[np.int32], *, described: bool) -> pa.Table:
@@ -76,26 +74,22 @@ def image_columns(images: Sequence[ImageRow], counts: NDArray[np.int32], *, desc
     return pa.table(columns, schema=pa.schema([*ASSET_COLUMNS, *DESCRIPTION_COLUMNS]))
 
 
-def annotation_columns(rows: Sequence[AnnotationRow], images: NDArray[np.int32]) -> dict[str, Any]:
-    """Return the annotations file's columns but ``id``; ``images`` is the image row of each annotation."""
-    masks = _field(rows, "mask")
-    return {
-        "image": pa.array(images),
-        "class": _names("class", _field(rows, "class_name")),
-        **_boxes(_field(rows, "box")),
-        "rotation": pa.array(np.fromiter(_field(rows, "rotation"), np.float64, len(rows))),
-        "polygons": _lists("polygons", _field(rows, "polygons")),
-        "mask_height": _optional("mask_height", [mask and mask.height for mask in masks]),
-        "mask_width": _optional("mask_width", [mask and mask.width for mask in masks]),
-        "mask_counts": _optional("mask_counts", [mask and mask.counts for mask in masks]),
-        "keypoints": _lists("keypoints", _field(rows, "keypoints")),
-        "crowd": pa.array(np.fromiter(_field(rows, "crowd"), np.bool_, len(rows))),
-        "area": _optional("area", _field(rows, "area")),
-        "confidence": _optional("confidence", _field(rows, "confidence")),
-        "quality": _optional("quality", _field(rows, "quality")),
-        "attributes": _texts("attributes", _field(rows, "attributes")),
-        "author": _names("author", _field(rows, "author")),
+def annotation_columns(pack: Packed) -> pa.Table:
+    """Return the annotations file's columns, ``image`` counting the images of the pack."""
+    masks = pack.plain.get("mask") or []
+    sides = {name: np.ascontiguousarray(side) for name, side in zip(BOX, pack.boxes.T, strict=True)}
+    columns = {
+        "image": pa.array(np.repeat(np.arange(len(pack.counts), dtype=np.int32), pack.counts)),
+        "id": fixed_bytes(pack.ids, ID_BYTES),
+        "class": _coded("class", pack.names, pack.codes),
+        **{name: pa.array(side, mask=pack.boxless) for name, side in sides.items()},
+        "polygons": _polygons(pack),
+        **{f"mask_{name}": _plain(f"mask_{name}", mask_column(masks, name), pack) for name in MaskRow._fields},
+        "keypoints": _keypoints(pack),
     }
+    others = (name for name in ANNOTATION_COLUMNS.names if name not in columns)
+    columns |= {name: _plain(name, pack.plain.get(name, []), pack) for name in others}
+    return pa.table(columns, schema=ANNOTATION_COLUMNS)
 
 
 def fixed_bytes(data: bytes, width: int) -> pa.Array:
@@ -109,10 +103,6 @@ def fixed_matrix(column: Any) -> NDArray[np.uint8]:  # noqa: ANN401 - pyarrow ha
     start = column.offset * width
     data = np.frombuffer(column.buffers()[1], dtype=np.uint8)[start : start + len(column) * width]
     return data.reshape(-1, width)
-
-
-def _field(rows: Sequence[AnnotationRow], name: str) -> list[Any]:
-    return list(map(itemgetter(FIELD[name]), rows))
 
 
 def _described(name: str, values: list[Any]) -> pa.Array:
@@ -131,34 +121,58 @@ def _array(name: str, values: list[Any], kind: pa.DataType) -> pa.Array:
         ) from error
 
 
-def _names(name: str, values: list[Any]) -> pa.Array:
-    return _array(name, values, pa.string()).dictionary_encode()
+def _names(name: str, values: list[str | None]) -> pa.Array:
+    given = list(dict.fromkeys(values))
+    place = {value: number for number, value in enumerate(given)}
+    codes = np.fromiter(map(place.__getitem__, values), np.int32, len(values))
+    return _coded(name, tuple(given), codes)
 
 
-def _boxes(boxes: list[Any]) -> dict[str, pa.Array]:
-    missing = None
-    if None in boxes:
-        missing = np.fromiter((box is None for box in boxes), np.bool_, len(boxes))
-        boxes = [NO_BOX if box is None else box for box in boxes]
-    flat = np.fromiter(chain.from_iterable(boxes), np.float64, len(BOX) * len(boxes))
-    sides = flat.reshape(-1, len(BOX)).T
-    return {name: pa.array(np.ascontiguousarray(side), mask=missing) for name, side in zip(BOX, sides, strict=True)}
+def _coded(name: str, names: Sequence[str | None], codes: NDArray[np.int32]) -> pa.Array:
+    # In one order, whatever order the images came in: equal segments have equal files.
+    ordered = sorted(value for value in names if value is not None)
+    place = {value: number for number, value in enumerate(ordered)}
+    place_of = np.array([0 if value is None else place[value] for value in names], np.int32)
+    missing = np.array([value is None for value in names], np.bool_)
+    mask = missing[codes] if missing.any() else None
+    return pa.DictionaryArray.from_arrays(pa.array(place_of[codes], mask=mask), _array(name, ordered, pa.string()))
 
 
-def _optional(name: str, values: list[Any]) -> pa.Array:
-    kind = ANNOTATION_COLUMNS.field(name).type
-    # Most columns are empty as a whole, and to see that is much quicker than to convert them.
-    if values.count(None) == len(values):
-        return pa.nulls(len(values), kind)
-    return _array(name, values, kind)
+def _plain(name: str, values: list[Any], pack: Packed) -> pa.Array:
+    field = ANNOTATION_COLUMNS.field(name)
+    if not values and field.nullable:
+        return pa.nulls(pack.rows, field.type)
+    if not values:
+        return _repeated(_DEFAULTS[name], field.type, pack.rows)
+    return _names(name, values) if field.type == NAMES else _array(name, values, field.type)
 
 
-def _texts(name: str, values: list[str]) -> pa.Array:
-    return _array(name, values, pa.string()) if any(values) else pa.repeat(pa.scalar(""), len(values))
+def _repeated(value: object, kind: pa.DataType, rows: int) -> pa.Array:
+    if kind == NAMES:
+        return pa.repeat(pa.scalar(value, pa.string()), rows).dictionary_encode()
+    return pa.repeat(pa.scalar(value, kind), rows)
 
 
-def _lists(name: str, values: list[Any]) -> pa.Array:
-    kind = ANNOTATION_COLUMNS.field(name).type
-    if any(values):
-        return _array(name, values, kind)
-    return pa.ListArray.from_arrays(np.zeros(len(values) + 1, np.int32), pa.array([], kind.value_type))
+def _polygons(pack: Packed) -> pa.Array:
+    kind = ANNOTATION_COLUMNS.field("polygons").type
+    if pack.polygons is None:
+        return _empty(pack.rows, kind)
+    counts, lists = pack.polygons
+    return pa.ListArray.from_arrays(_offsets(counts), _listed(lists))
+
+
+def _keypoints(pack: Packed) -> pa.Array:
+    kind = ANNOTATION_COLUMNS.field("keypoints").type
+    return _empty(pack.rows, kind) if pack.keypoints is None else _listed(pack.keypoints)
+
+
+def _listed(lists: Lists) -> pa.Array:
+    return pa.ListArray.from_arrays(_offsets(lists.lengths), pa.array(lists.values))
+
+
+def _offsets(lengths: NDArray[np.int32]) -> NDArray[np.int32]:
+    return np.concatenate([np.zeros(1, np.int32), np.cumsum(lengths, dtype=np.int32)])
+
+
+def _empty(rows: int, kind: pa.DataType) -> pa.Array:
+    return pa.ListArray.from_arrays(np.zeros(rows + 1, np.int32), pa.array([], kind.value_type))

@@ -11,6 +11,8 @@ from schemas.schema import AssetId
 from schemas.splits import Split
 
 PERCEPTUAL_HASH_BYTES: Final = 32
+ID_BYTES: Final = 16
+"""Of an annotation id."""
 
 
 class ImageRow(NamedTuple):

@@ -1,29 +1,28 @@
 """Segments: immutable runs of images and their annotations, as two Parquet files and a document."""
 
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from schemas.annotations import LayerName
 from schemas.blobs import BlobRef
 from schemas.errors import Invalid
 from schemas.manifests import PARQUET_MEDIA_TYPE, SEGMENT_IMAGES, Segment
 from schemas.schema import digest_of
-from storage.datasets.annotation_ids import annotation_ids
 from storage.datasets.asset_ids import ASSET_BYTES
 from storage.datasets.canonical import segment_digest
 from storage.datasets.columns import (
     ANNOTATION_COLUMNS,
-    ID_BYTES,
     annotation_columns,
-    fixed_bytes,
     image_columns,
 )
 from storage.datasets.numbers import check_numbers
+from storage.datasets.packing import Packed, packed
 from storage.datasets.rows import AnnotationRow, ImageRow
 
 FORMAT: Final = 1
@@ -52,15 +51,27 @@ def build_segment(
     annotations is a row all the same. It is CPU-heavy: call it in a thread. Raise Invalid for too many images, for an
     asset given twice, and for values that cannot be kept, naming the asset.
     """
-    order = _checked_order(images, annotations)
-    images = [images[position] for position in order]
-    annotations = [annotations[position] for position in order]
-    counts = np.fromiter(map(len, annotations), np.int32, len(images))
-    of_image = np.repeat(np.arange(len(images), dtype=np.int32), counts)
-    rows = list(chain.from_iterable(annotations))
-    columns = annotation_columns(rows, of_image)
-    columns["id"] = fixed_bytes(annotation_ids(rows, of_image, assets=images, layer=layer), ID_BYTES)
-    table = pa.table(columns, schema=ANNOTATION_COLUMNS)
+    _check(images, len(annotations))
+    pack = packed(annotations, assets=[image.asset for image in images], layer=layer)
+    return packed_segment(images, pack, np.arange(len(images)), described=described)
+
+
+def packed_segment(
+    images: Sequence[ImageRow], pack: Packed, places: NDArray[np.integer], *, described: bool
+) -> BuiltSegment:
+    """Return the segment of some images, in any order, and of packed annotations.
+
+    ``places`` tells which image of the pack each is; -1: one without annotations. Else as ``build_segment``.
+    """
+    order = _order(images)
+    images, places = [images[position] for position in order], places[order]
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(pack.counts, dtype=np.int64)])
+    counts = np.where(places < 0, 0, np.append(pack.counts, 0)[places]).astype(np.int32)
+    firsts = np.where(places < 0, 0, starts[places]) - (np.cumsum(counts, dtype=np.int64) - counts)
+    rows = np.repeat(firsts, counts) + np.arange(counts.sum())
+    of_image = pa.array(np.repeat(np.arange(len(images), dtype=np.int32), counts))
+    table = annotation_columns(pack).take(pa.array(rows))
+    table = table.set_column(0, ANNOTATION_COLUMNS.field("image"), of_image).combine_chunks()
     check_numbers(table, images)
     return assembled(image_columns(images, counts, described=described), table)
 
@@ -83,14 +94,20 @@ def assembled(images: pa.Table, annotations: pa.Table) -> BuiltSegment:
     return BuiltSegment(document, *files)
 
 
-def _checked_order(images: Sequence[ImageRow], annotations: Sequence[Sequence[AnnotationRow]]) -> list[int]:
+def _check(images: Sequence[ImageRow], annotated: int) -> None:
     if len(images) > SEGMENT_IMAGES:
         raise Invalid(
             f"A segment has at most {SEGMENT_IMAGES} images, not {len(images)}.",
             step="Build several segments.",
         )
-    if len(images) != len(annotations):
-        raise Invalid(f"{len(images)} images came with annotations for {len(annotations)}.")
+    if len(images) != annotated:
+        raise Invalid(f"{len(images)} images came with annotations for {annotated}.")
+    odd = next((image.asset for image in images if len(image.asset) != ASSET_BYTES), None)
+    if odd is not None:
+        raise Invalid(f"An asset id has {ASSET_BYTES} bytes; {odd.hex()!r} has {len(odd)}.")
+
+
+def _order(images: Sequence[ImageRow]) -> list[int]:
     assets = [image.asset for image in images]
     order = sorted(range(len(assets)), key=assets.__getitem__)
     for earlier, later in pairwise(order):
@@ -99,9 +116,6 @@ def _checked_order(images: Sequence[ImageRow], annotations: Sequence[Sequence[An
                 f"The asset {assets[later].hex()} is given twice.",
                 step="Give each image once, with all its annotations.",
             )
-    odd = next((asset for asset in assets if len(asset) != ASSET_BYTES), None)
-    if odd is not None:
-        raise Invalid(f"An asset id has {ASSET_BYTES} bytes; {odd.hex()!r} has {len(odd)}.")
     return order
 
 

@@ -5,6 +5,7 @@ import gc
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,10 @@ def family(pid: int) -> Iterator[int]:
     """Yield a process and all that it started, and that those started."""
     yield pid
     for task in Path(f"/proc/{pid}/task").glob("*"):
-        for child in (task / "children").read_text(encoding="utf-8").split():
-            yield from family(int(child))
+        # Threads come and go meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in (task / "children").read_text(encoding="utf-8").split():
+                yield from family(int(child))
 
 
 def _status_kb(pid: int, name: str) -> int:

@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from schemas.annotations import GROUND_TRUTH
+from schemas.annotations import ATTRIBUTES, GROUND_TRUTH
 from schemas.datasets import Version
 from schemas.exchange_parameters import ExportParameters
 from schemas.outcomes import Outcome
 from schemas.schema import new_id
 from schemas.splits import Split
 from schemas.tasks import Input
-from storage.datasets.rows import AnnotationRow
+from storage.datasets.packing import packed
+from storage.datasets.rows import AnnotationRow, ImageRow
 from tests.factories import NOON, PROJECT, a_task
 from tests.workers.imports import Place
 from tests.workers.pictures import a_jpeg
 from workers.formats.rle import mask_of
 from workers.handlers.export import export
 from workers.images import Limits, inspect_image
+from workers.importing.inspecting import LayerPack
 from workers.importing.segments import Gathered, Segments
 from workers.work import Work
 
@@ -49,6 +51,16 @@ def shapes() -> tuple[AnnotationRow, ...]:
     )
 
 
+def gathered(row: ImageRow, split: Split, annotations: tuple[AnnotationRow, ...] | None, attributes: str) -> Gathered:
+    """Return an asset as an import has it."""
+    said = {ATTRIBUTES: (AnnotationRow(attributes=attributes),)} if attributes else {}
+    if annotations is not None:
+        said[GROUND_TRUTH] = annotations
+    place = np.zeros(1, np.int32)
+    layers = {layer: LayerPack(place, packed([rows], assets=[row.asset], layer=layer)) for layer, rows in said.items()}
+    return Gathered(row, split, layers, 0, len(annotations or ()))
+
+
 async def a_version(place: Place, *images: tuple[str, int, Split, tuple[AnnotationRow, ...] | None, str]) -> Version:
     """Keep a version of pictures: file name, orientation, split, annotations, attributes of the whole image."""
     segments = Segments(layer=GROUND_TRUTH, base=None, library=place.library)
@@ -58,7 +70,7 @@ async def a_version(place: Place, *images: tuple[str, int, Split, tuple[Annotati
         row = inspect_image(path, name=name, limits=Limits())
         assert not hasattr(row, "reason")
         await place.blobs.put_file(path)
-        await segments.add(Gathered(row, split, annotations, attributes))
+        await segments.add([gathered(row, split, annotations, attributes)])
     kept = await place.library.keep(await segments.content())
     version = Version(
         id=new_id(),

@@ -1,8 +1,9 @@
 """Import: files become a version."""
 
 import asyncio
-from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -16,21 +17,24 @@ from schemas.problems import Problem
 from schemas.projects import ClassList
 from storage.datasets.content import Content
 from storage.datasets.library import Library
-from storage.ports import Blobs, Database
+from storage.datasets.rows import ImageRow
+from storage.ports import Blobs, Database, Source
 from workers.drafts import version_draft
 from workers.findings import Findings
 from workers.formats.format import IMAGE_MISSING, FileRecord, Format, Listing, Reading
 from workers.formats.listing import list_files
 from workers.formats.registry import detect, format_named
 from workers.handlers.copy import copy
-from workers.image_pool import ImagePool, Inspected, Job, JobFile
+from workers.image_pool import ImagePool
 from workers.images import Limits
 from workers.importing.assets import Assets
 from workers.importing.classes import ClassResolver
-from workers.importing.segments import Gathered, Segments
+from workers.importing.inspecting import Job
+from workers.importing.seen import SeenAssets
+from workers.importing.segments import Segments
 from workers.importing.settings import ImportSettings
 from workers.importing.storing import Storing
-from workers.importing.stream import inspected
+from workers.importing.stream import Chunk, inspected
 from workers.sources import opened
 from workers.work import Work
 
@@ -52,11 +56,11 @@ async def import_files(
     """
     if work.parameters.source.project is not None:
         return await copy(work, library=library, blobs=blobs, database=database)
+    tools = _Tools(library, blobs, database, pool, settings)
     classes = await _classes(work, database)
     base = None
     if work.parameters.base is not None:
         base = await library.content((await library.version(work.task.version_of("/base"))).digest)
-    run = _Import(work, classes=classes, base=base, library=library, blobs=blobs, pool=pool, settings=settings)
     async with opened(
         work.parameters.source,
         scratch=work.scratch,
@@ -65,7 +69,9 @@ async def import_files(
         database=database,
         blobs=blobs,
     ) as folder:
-        return await run.of(folder)
+        with closing(SeenAssets(work.scratch)) as seen:
+            run = _Import(work, classes=classes, base=base, seen=seen, tools=tools)
+            return await run.of(folder)
 
 
 async def _classes(work: Work[ImportParameters], database: Database) -> ClassResolver:
@@ -74,6 +80,18 @@ async def _classes(work: Work[ImportParameters], database: Database) -> ClassRes
     except NotFound:
         known = ClassList(id=work.task.project)
     return ClassResolver(known.main_names(), policy=work.parameters.unknown_classes)
+
+
+def _source(folder: Path, image: ImageRow, data: bytes | None) -> Source:
+    return Source(data or folder / image.file_name, f"sha256:{image.asset.hex()}", image.media_type)
+
+
+class _Tools(NamedTuple):
+    library: Library
+    blobs: Blobs
+    database: Database
+    pool: ImagePool
+    settings: ImportSettings
 
 
 class _Import:
@@ -85,25 +103,20 @@ class _Import:
         *,
         classes: ClassResolver,
         base: Content | None,
-        library: Library,
-        blobs: Blobs,
-        pool: ImagePool,
-        settings: ImportSettings,
+        seen: SeenAssets,
+        tools: _Tools,
     ) -> None:
         self._work = work
         self._classes = classes
-        self._library = library
-        self._blobs = blobs
-        self._pool = pool
-        self._settings = settings
+        self._tools = tools
         self._findings = Findings()
-        self._assets = Assets(work.parameters, classes=classes, findings=self._findings)
-        self._segments = Segments(layer=work.parameters.layer, base=base, library=library)
+        self._assets = Assets(work.parameters, classes=classes, findings=self._findings, seen=seen)
+        self._segments = Segments(layer=work.parameters.layer, base=base, library=tools.library)
 
     async def of(self, folder: Path) -> Outcome:
         form, reading = await asyncio.to_thread(self._read, folder)
         self._findings.add_all(reading.findings)
-        self._assets.fail((*reading.faults, *self._missing()))
+        self._assets.fail((*reading.faults, *self._missing(), *self._clashes(reading)))
         await self._take_all(folder, reading)
         predictions = self._predictions(reading)
         summary = self._summary(reading.taken_for or form.name)
@@ -117,7 +130,7 @@ class _Import:
         if self._work.parameters.layer == ATTRIBUTES:
             message = f"The layer {ATTRIBUTES!r} is for attributes of whole images, which every import fills itself."
             raise Invalid(message, step="Choose another layer, such as ground_truth.")
-        listing = list_files(folder, roots=self._settings.import_roots)
+        listing = list_files(folder, roots=self._tools.settings.import_roots)
         for link in listing.links:
             self._findings.add(link, "The link leads outside and is not followed.", kind="link")
         form = self._form(listing)
@@ -143,6 +156,13 @@ class _Import:
             return []
         return [Fault(found.detail, found.subject) for found in self._findings.of(IMAGE_MISSING)]
 
+    def _clashes(self, reading: Reading) -> list[Fault]:
+        """Return as faults the layers that the files fill beside the one that is asked for, and under its name."""
+        layer = self._work.parameters.layer
+        return (
+            [Fault(f"the files have a layer {layer!r} of their own", "/layer")] if layer in reading.predictions else []
+        )
+
     def _predictions(self, reading: Reading) -> dict[LayerName, Predictions]:
         found = {}
         for layer, predictions in reading.predictions.items():
@@ -158,27 +178,39 @@ class _Import:
         return found
 
     async def _take_all(self, folder: Path, reading: Reading) -> None:
-        limits = Limits(pixels=self._settings.image_pixels, size=self._settings.image_bytes)
+        limits = Limits(pixels=self._tools.settings.image_pixels, size=self._tools.settings.image_bytes)
+        known = await self._tools.pool.knowledge.about(
+            reading.total, database=self._tools.database, blobs=self._tools.blobs
+        )
 
-        def job(files: Sequence[JobFile]) -> Job:
-            images = not self._assets.failing
-            return Job(folder, reading.parse, files, limits, images, reading.parse_part)
+        def job(records: tuple[FileRecord, ...]) -> Job:
+            return Job(
+                folder,
+                records,
+                limits,
+                self._work.parameters.layer,
+                parse=reading.parse,
+                names=self._classes.names,
+                policy=self._classes.policy,
+                known=known,
+                images=not self._assets.failing,
+            )
 
         done = 0
-        async with Storing(self._blobs, at_once=self._settings.put_at_once) as storing:
-            async for chunk in inspected(iter(reading.records), pool=self._pool, job=job):
-                for record, found in zip(chunk.records, chunk.found, strict=True):
-                    await self._take(folder, record, found, storing)
+        async with Storing(self._tools.blobs, at_once=self._tools.settings.put_at_once) as storing:
+            async for chunk in inspected(iter(reading.records), pool=self._tools.pool, job=job):
+                await self._take(folder, chunk, storing)
                 done += len(chunk.records)
                 self._work.progress(0.1 + 0.8 * done / reading.total, "reading images")
 
-    async def _take(self, folder: Path, record: FileRecord, found: Inspected, storing: Storing) -> None:
-        taken = self._assets.take(record, found)
-        if isinstance(taken, Gathered):
-            await storing.put(folder, taken.image)
-            await self._segments.add(taken)
-        elif taken is not None:
-            self._segments.annotate(taken.asset)
+    async def _take(self, folder: Path, chunk: Chunk, storing: Storing) -> None:
+        taken = await asyncio.to_thread(self._assets.take, chunk.records, chunk.batch)
+        data = chunk.batch.data
+        await storing.put([_source(folder, asset.image, data.get(asset.position)) for asset in taken.new])
+        # The batch stays a while for what is said in it; its bytes need not.
+        data.clear()
+        await self._segments.add(taken.new)
+        self._segments.annotate(taken.late)
 
     def _problem(self, reading: Reading) -> Invalid | None:
         unknown = self._classes.faults()
@@ -215,17 +247,14 @@ class _Import:
             )
             self._findings.add(name, detail, kind="unknown class")
         data = self._findings.report(summary).model_dump_json().encode()
-        return await self._blobs.put(data, media_type="application/json")
+        return await self._tools.blobs.put(data, media_type="application/json")
 
     async def _outcome(self, content: Content, summary: dict[str, JsonValue]) -> Outcome:
         self._work.progress(0.95, "keeping the version")
-        kept = await self._library.keep(content)
+        kept = await self._tools.library.keep(content)
         report = await self._report(summary)
-        parameters = self._work.parameters
-        # Annotation ids are inherited from the base: that is where the line of work comes from.
-        parents = () if parameters.base is None else (self._work.task.version_of("/base"),)
         return Outcome(
-            records=(version_draft(parameters, kept, parents=parents),),
+            records=(version_draft(self._work.parameters, kept, parents=()),),
             new_classes=self._classes.new_classes(),
             result=TaskResult(summary=summary),
             report=report,

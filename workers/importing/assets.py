@@ -1,47 +1,36 @@
-"""The assets of an import: each once, its labels in the displayed frame and under main names."""
+"""The assets of an import: each once, however often its bytes come."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from schemas.annotations import ATTRIBUTES, LayerName
 from schemas.errors import Fault
 from schemas.exchange_parameters import BadImage as OnBadImage
 from schemas.exchange_parameters import ImportParameters
 from schemas.splits import Split
 from storage.datasets.rows import ImageRow
 from workers.findings import TOLD_OF_A_KIND, Findings
-from workers.formats.format import FileRecord, Labels
-from workers.formats.frames import is_displayed, to_displayed
-from workers.image_pool import Inspected
+from workers.formats.format import FileRecord
 from workers.images import BadImage
 from workers.importing.classes import ClassResolver
-from workers.importing.segments import Gathered, Rows
+from workers.importing.inspecting import Batch, Found
+from workers.importing.seen import Seen, SeenAssets
+from workers.importing.segments import Gathered
 
 
-class _Seen(NamedTuple):
-    name: str
-    said: int | None
-    """The hash of all that is said of it; None while that is nothing."""
-    split: Split
+class Taken(NamedTuple):
+    """What some images add to an import."""
 
-
-class _Said(NamedTuple):
-    annotations: Rows | None = None
-    attributes: str = ""
-    layers: Mapping[LayerName, Rows] = {}
-
-
-class Late(NamedTuple):
-    """What is said of an asset that came before with nothing said."""
-
-    asset: Gathered
+    new: list[Gathered]
+    late: list[Gathered]
+    """What is said of assets that came before with nothing said."""
 
 
 class Assets:
-    """Turns what was found of each image into new assets, and counts the rest."""
+    """Turns what was found of images into new assets, and counts the rest."""
 
-    def __init__(self, parameters: ImportParameters, *, classes: ClassResolver, findings: Findings) -> None:
+    def __init__(
+        self, parameters: ImportParameters, *, classes: ClassResolver, findings: Findings, seen: SeenAssets
+    ) -> None:
         self.faults: list[Fault] = []
         """What makes the import fail, the first thousand."""
         self.images = 0
@@ -51,7 +40,7 @@ class Assets:
         self._parameters = parameters
         self._classes = classes
         self._findings = findings
-        self._seen: dict[bytes, _Seen] = {}
+        self._seen = seen
 
     @property
     def failing(self) -> bool:
@@ -63,79 +52,55 @@ class Assets:
         self._findings.add_faults(faults)
         self.faults.extend(faults[: TOLD_OF_A_KIND - len(self.faults)])
 
-    def take(self, record: FileRecord, found: Inspected) -> Gathered | Late | None:
-        """Return what an image adds to the import, None where it adds nothing."""
-        if record.faults or found.faults:
-            self.fail((*record.faults, *found.faults))
-        labels = record.labels if found.labels is None else found.labels
+    def take(self, records: Sequence[FileRecord], batch: Batch) -> Taken:
+        """Return what the images of a batch add to the import; it blocks a little, for a file is asked."""
+        self._classes.count(batch.unknown)
+        taken = Taken([], [])
+        before = self._seen.of(found.image.asset for found in batch.found if isinstance(found.image, ImageRow))
+        changed: dict[bytes, Seen] = {}
+        for position, (record, found) in enumerate(zip(records, batch.found, strict=True)):
+            self._note(found)
+            if isinstance(found.image, ImageRow) and not self.failing:
+                split = self._parameters.split or record.split or Split.NONE
+                asset = Gathered(found.image, split, batch.layers, position, found.weight)
+                now = Seen(record.image, found.said, split)
+                known = changed.get(found.image.asset) or before.get(found.image.asset)
+                if self._is_new(known, now):
+                    changed[found.image.asset] = now if known is None else known._replace(said=now.said)
+                    (taken.new if known is None else taken.late).append(asset)
+                    self._count(found)
+        self._seen.keep(changed)
+        return taken
+
+    def _note(self, found: Found) -> None:
+        self._findings.add_all(found.findings)
+        if found.faults:
+            self.fail(found.faults)
         if isinstance(found.image, BadImage):
-            self._bad(found.image)
-            return None
-        said = _Said() if labels is None else self._said(record, labels, found.image)
-        if found.image is None or self.failing:
-            return None
-        split = self._parameters.split or record.split or Split.NONE
-        return self._new(record.image, Gathered(found.image, split, said.annotations, said.attributes, said.layers))
+            image = found.image
+            self._findings.add(image.path, f"The image is left out: {image.reason}.", kind="bad image")
+            if self._parameters.on_bad_image is OnBadImage.FAIL:
+                self.fail((Fault(f"the image cannot be used: {image.reason}", image.path),))
 
-    def _bad(self, image: BadImage) -> None:
-        self._findings.add(image.path, f"The image is left out: {image.reason}.", kind="bad image")
-        if self._parameters.on_bad_image is OnBadImage.FAIL:
-            self.fail((Fault(f"the image cannot be used: {image.reason}", image.path),))
-
-    def _said(self, record: FileRecord, labels: Labels, image: ImageRow | None) -> "_Said":
-        where = record.labels_file or record.image
-        for dropped in labels.dropped:
-            self._findings.add(where, f"{dropped} cannot be kept.", kind="not kept")
-        self._findings.add_all(labels.findings)
-        turns = image is not None and not labels.displayed and not is_displayed(labels.size, image)
-
-        def kept(annotations: Rows) -> Rows:
-            rows = self._classes.resolve(annotations, where=where)
-            self._check_ids(rows, where)
-            return tuple(to_displayed(row, image) for row in rows) if turns and image is not None else rows
-
-        for layer in labels.layers.keys() & {self._parameters.layer, ATTRIBUTES}:
-            self.fail((Fault(f"has a layer {layer!r} of its own; import into a layer of another name", where),))
-        annotations = kept(labels.annotations) if labels.annotated else None
-        layers = {name: kept(rows) for name, rows in labels.layers.items()}
-        if image is not None and turns and (annotations or any(layers.values())):
-            detail = f"Annotations were turned with the image, whose EXIF orientation is {image.orientation}."
-            self._findings.add(record.image, detail, kind="turned")
-        return _Said(annotations, labels.attributes, layers)
-
-    def _check_ids(self, rows: Rows, where: str) -> None:
-        ids = [row.id for row in rows if row.id is not None]
-        if len(set(ids)) < len(ids):
-            twice = {identity.hex() for identity, times in Counter(ids).items() if times > 1}
-            self.fail((Fault(f"several annotations of the image have the id {min(twice)}", where),))
-
-    def _new(self, name: str, asset: Gathered) -> Gathered | Late | None:
-        said = hash((asset.annotations, asset.attributes, tuple(asset.layers.items()))) if asset.is_described else None
-        before = self._seen.get(asset.image.asset)
-        if before is not None:
-            return self._again(before, _Seen(name, said, asset.split), asset)
-        self._seen[asset.image.asset] = _Seen(name, said, asset.split)
-        self.images += 1
-        self._count(asset)
-        return asset
-
-    def _again(self, before: _Seen, now: _Seen, asset: Gathered) -> Late | None:
+    def _is_new(self, before: Seen | None, now: Seen) -> bool:
+        """Return whether something is to be added; tell what of a duplicate is not."""
+        if before is None:
+            self.images += 1
+            return True
         same = f"It has the same bytes as {before.name}, and is the same asset."
         self._findings.add(now.name, same, kind="duplicate")
         if now.split is not before.split:
             detail = f"{before.name}, with the same bytes, stays in the split {before.split}, not {now.split}."
             self._findings.add(now.name, detail, kind="split")
-        if now.said is None or now.said == before.said:
-            return None
-        if before.said is None:
-            self._seen[asset.image.asset] = before._replace(said=now.said)
-            self._count(asset)
-            return Late(asset)
+        if not now.said or now.said == before.said:
+            return False
+        if not before.said:
+            return True
         detail = f"Its annotations differ from those of {before.name}, with the same bytes, and are left out."
         self._findings.add(now.name, detail, kind="differing duplicate")
-        return None
+        return False
 
-    def _count(self, asset: Gathered) -> None:
-        self.annotated += asset.annotations is not None
-        self.annotations += len(asset.annotations or ())
-        self.predictions += sum(map(len, asset.layers.values()))
+    def _count(self, found: Found) -> None:
+        self.annotated += found.annotated
+        self.annotations += found.annotations
+        self.predictions += found.predictions

@@ -21,20 +21,20 @@ class ClassResolver:
 
     def __init__(self, names: Mapping[str, str], *, policy: UnknownClasses) -> None:
         self.unknown: dict[str, Unknown] = {}
-        self._names = names
-        self._policy = policy
+        self.names = names
+        self.policy = policy
 
     @property
     def stopped(self) -> bool:
         """Whether a class came that stops the import."""
-        return bool(self.unknown) and self._policy is UnknownClasses.STOP
+        return bool(self.unknown) and self.policy is UnknownClasses.STOP
 
     def resolve(self, annotations: Sequence[AnnotationRow], *, where: str) -> tuple[AnnotationRow, ...]:
         """Return annotations under main names; those of unknown classes are counted, and dropped if so asked."""
         resolved = []
         for annotation in annotations:
             name = annotation.class_name
-            main = self._names.get(name) if name is not None else None
+            main = self.names.get(name) if name is not None else None
             if main == name:
                 resolved.append(annotation)
             elif main is not None:
@@ -45,15 +45,15 @@ class ClassResolver:
 
     def main_name(self, name: str, *, where: str) -> str | None:
         """Return the main name of a class that no annotation needs to have; None if it is not to be known."""
-        main = self._names.get(name)
-        if main is None and self._policy is UnknownClasses.ADD:
+        main = self.names.get(name)
+        if main is None and self.policy is UnknownClasses.ADD:
             self.unknown.setdefault(name, Unknown(0, where))
             return name
         return main
 
     def new_classes(self) -> tuple[ClassEntry, ...]:
         """Return the classes that the project is to know from now on, by name."""
-        added = self.unknown if self._policy is UnknownClasses.ADD else ()
+        added = self.unknown if self.policy is UnknownClasses.ADD else ()
         return tuple(ClassEntry(name=name) for name in sorted(added))
 
     def faults(self) -> list[Fault]:
@@ -65,7 +65,13 @@ class ClassResolver:
             for name, unknown in sorted(self.unknown.items())
         ]
 
+    def count(self, unknown: Mapping[str, Unknown]) -> None:
+        """Count what another resolver did not know, which worked on what follows."""
+        for name, found in unknown.items():
+            before = self.unknown.get(name, Unknown(0, found.first))
+            self.unknown[name] = before._replace(times=before.times + found.times)
+
     def _keep(self, name: str, where: str) -> bool:
         before = self.unknown.get(name, Unknown(0, where))
         self.unknown[name] = before._replace(times=before.times + 1)
-        return self._policy is not UnknownClasses.IGNORE
+        return self.policy is not UnknownClasses.IGNORE

@@ -1,47 +1,53 @@
-"""The version that an import makes: rows gathered into segments, kept one after the other."""
+"""The version that an import makes: images gathered into segments, kept one after the other."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from schemas.annotations import ATTRIBUTES, LayerName
+from schemas.annotations import LayerName
 from schemas.manifests import SEGMENT_IMAGES, Predictions
 from schemas.schema import Digest
 from schemas.splits import Split
 from storage.datasets.content import Content, LayerContent
 from storage.datasets.inherit import inherited
 from storage.datasets.library import Library
-from storage.datasets.rows import AnnotationRow, ImageRow
-from storage.datasets.segments import BuiltSegment, build_segment
+from storage.datasets.packing import Packed, joined, packed, part, unpacked
+from storage.datasets.rows import ImageRow
+from storage.datasets.segments import packed_segment
+from workers.importing.inspecting import LayerPack, Rows
 
 WEIGHT_AT_MOST: Final = 400_000
 """A segment is ended after so many annotations, those with many points counted as several, so that an import needs the
 same memory whatever its size."""
-POINTS_AS_ONE: Final = 8
-
-Rows = tuple[AnnotationRow, ...]
 
 
 class Gathered(NamedTuple):
-    """One new asset of an import."""
+    """One new asset of an import, and where what is said of it stands."""
 
     image: ImageRow
     split: Split
-    annotations: Rows | None
-    """None: not annotated."""
-    attributes: str
-    """Those of the whole image, as canonical JSON text."""
-    layers: Mapping[LayerName, Rows] = {}
-    """Annotations of other layers, such as predictions."""
+    layers: Mapping[LayerName, LayerPack]
+    """Of its whole batch."""
+    position: int
+    weight: int
 
-    @property
-    def is_described(self) -> bool:
-        """Whether anything is said of it."""
-        return self.annotations is not None or bool(self.attributes or self.layers)
+    def is_in(self, layer: LayerName) -> bool:
+        """Return whether anything is said of it in a layer."""
+        return layer in self.layers and self.layers[layer].places[self.position] >= 0
+
+    def alone(self) -> "Gathered":
+        """Return the same without the others of its batch."""
+        layers = {
+            layer: LayerPack(np.zeros(1, np.int32), part(pack, int(places[self.position])))
+            for layer, (places, pack) in self.layers.items()
+            if places[self.position] >= 0
+        }
+        return self._replace(layers=layers, position=0)
 
 
 class Segments:
@@ -57,76 +63,84 @@ class Segments:
         self._images: dict[Split, dict[Digest, np.ndarray]] = defaultdict(dict)
         self._layers: dict[LayerName, dict[Digest, np.ndarray]] = defaultdict(dict)
 
-    async def add(self, asset: Gathered) -> None:
-        """Take one more asset; keep a segment when it is full."""
-        self._pending.append(asset)
-        self._weight += sum(map(_weight, chain(asset.annotations or (), *asset.layers.values())))
-        if len(self._pending) == SEGMENT_IMAGES or self._weight >= WEIGHT_AT_MOST:
-            await self._keep_pending()
+    async def add(self, assets: Sequence[Gathered]) -> None:
+        """Take more assets; keep a segment whenever one is full."""
+        for asset in assets:
+            self._pending.append(asset)
+            self._weight += asset.weight
+            if len(self._pending) == SEGMENT_IMAGES or self._weight >= WEIGHT_AT_MOST:
+                await self._keep_pending()
 
-    def annotate(self, asset: Gathered) -> None:
-        """Take what is said of an asset that was added with nothing said."""
-        self._late.append(asset)
+    def annotate(self, assets: Sequence[Gathered]) -> None:
+        """Take what is said of assets that were added with nothing said."""
+        self._late.extend(asset.alone() for asset in assets)
 
     async def content(self, predictions: Mapping[LayerName, Predictions] | None = None) -> Content:
         """Keep what is left, and return all that was added; ``predictions`` tells where layers come from."""
         if self._pending:
             await self._keep_pending()
-        annotated = [(asset.image, asset.annotations) for asset in self._late if asset.annotations is not None]
-        await self._keep_alone(self._layer, annotated)
-        await self._keep_others(self._late)
+        await self._keep_layers(sorted(self._late, key=_asset), first=self._layer)
         origins = predictions or {}
         layers = {name: LayerContent(masks, origins.get(name)) for name, masks in self._layers.items()}
         return Content(images=dict(self._images), layers=layers)
 
     async def _keep_pending(self) -> None:
         # As the rows of the segment will be, so that the masks speak of the same rows.
-        assets = sorted(self._pending, key=lambda asset: asset.image.asset)
+        assets = sorted(self._pending, key=_asset)
         self._pending, self._weight = [], 0
-        digest = await self._keep(
-            [asset.image for asset in assets],
-            [asset.annotations or () for asset in assets],
-            layer=self._layer,
-            described=True,
-        )
+        digest = await self._keep(assets, layer=self._layer, described=True)
         for split in {asset.split for asset in assets}:
             self._images[split][digest] = np.array([asset.split is split for asset in assets])
-        annotated = np.array([asset.annotations is not None for asset in assets])
+        annotated = np.array([asset.is_in(self._layer) for asset in assets])
         if annotated.any():
             self._layers[self._layer][digest] = annotated
-        await self._keep_others(assets)
+        await self._keep_layers(assets, first=None)
 
-    async def _keep_others(self, assets: Sequence[Gathered]) -> None:
-        described = [asset for asset in assets if asset.attributes]
-        rows = [(asset.image, (AnnotationRow(attributes=asset.attributes),)) for asset in described]
-        await self._keep_alone(ATTRIBUTES, rows)
-        for layer in sorted({layer for asset in assets for layer in asset.layers}):
-            found = [(asset.image, asset.layers[layer]) for asset in assets if layer in asset.layers]
-            await self._keep_alone(layer, found)
+    async def _keep_layers(self, assets: Sequence[Gathered], *, first: LayerName | None) -> None:
+        """Keep the annotations of layers alone; those of the layer that is imported if it is ``first``."""
+        layers = sorted({layer for asset in assets for layer in asset.layers} - {self._layer})
+        for layer in [*([first] if first else []), *layers]:
+            inside = [asset for asset in assets if asset.is_in(layer)]
+            for start in range(0, len(inside), SEGMENT_IMAGES):
+                some = inside[start : start + SEGMENT_IMAGES]
+                digest = await self._keep(some, layer=layer, described=False)
+                self._layers[layer][digest] = np.ones(len(some), dtype=np.bool_)
 
-    async def _keep_alone(self, layer: LayerName, rows: Sequence[tuple[ImageRow, Rows]]) -> None:
-        for start in range(0, len(rows), SEGMENT_IMAGES):
-            some = rows[start : start + SEGMENT_IMAGES]
-            digest = await self._keep(
-                [image for image, _ in some], [annotations for _, annotations in some], layer=layer, described=False
-            )
-            self._layers[layer][digest] = np.ones(len(some), dtype=np.bool_)
-
-    async def _keep(
-        self, images: list[ImageRow], annotations: list[Rows], *, layer: LayerName, described: bool
-    ) -> Digest:
-        rows = annotations
+    async def _keep(self, assets: Sequence[Gathered], *, layer: LayerName, described: bool) -> Digest:
+        images = [asset.image for asset in assets]
+        pack, places = await asyncio.to_thread(_joined, assets, layer)
         if self._base is not None and layer == self._layer:
-            rows = await inherited(images, annotations, base=self._base, layer=layer, library=self._library)
-
-        def build() -> BuiltSegment:
-            return build_segment(images, rows, layer=layer, described=described)
-
+            pack, places = await self._inherited(images, pack, places, self._base), np.arange(len(images))
+        build = partial(packed_segment, images, pack, places, described=described)
         return await self._library.keep_segment(await asyncio.to_thread(build))
 
+    async def _inherited(
+        self, images: Sequence[ImageRow], pack: Packed, places: NDArray[np.int64], base: Content
+    ) -> Packed:
+        def rows() -> list[Rows]:
+            every = unpacked(pack)
+            return [every[place] if place >= 0 else () for place in places.tolist()]
 
-def _weight(row: AnnotationRow) -> int:
-    if not row.polygons and row.mask is None:
-        return 1
-    letters = 0 if row.mask is None else len(row.mask.counts)
-    return 1 + (sum(map(len, row.polygons)) + letters // POINTS_AS_ONE) // POINTS_AS_ONE
+        found = await asyncio.to_thread(rows)
+        heirs = await inherited(images, found, base=base, layer=self._layer, library=self._library)
+        return await asyncio.to_thread(partial(packed, heirs, assets=[one.asset for one in images], layer=self._layer))
+
+
+def _asset(asset: Gathered) -> bytes:
+    return asset.image.asset
+
+
+def _joined(assets: Sequence[Gathered], layer: LayerName) -> tuple[Packed, NDArray[np.int64]]:
+    """Return the annotations of a layer in all batches that some assets are of, and where each asset is in them."""
+    starts: dict[int, int] = {}
+    packs: list[Packed] = []
+    images = 0
+    for layers in {id(asset.layers): asset.layers for asset in assets if layer in asset.layers}.values():
+        starts[id(layers)] = images
+        packs.append(layers[layer].pack)
+        images += len(packs[-1].counts)
+    places = [
+        starts[id(asset.layers)] + int(asset.layers[layer].places[asset.position]) if asset.is_in(layer) else -1
+        for asset in assets
+    ]
+    return joined(packs), np.array(places, np.int64)

@@ -11,20 +11,18 @@ import orjson
 from hypothesis import strategies as st
 
 from schemas.annotations import ATTRIBUTES, GROUND_TRUTH
-from schemas.exchange_parameters import ImportParameters, UnknownClasses
+from schemas.exchange_parameters import UnknownClasses
 from schemas.reports import Finding
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, AssetRow, ImageRow, attributes_text
 from workers.findings import Findings
 from workers.formats.exporter import Order, exported_image
-from workers.formats.format import FileRecord, Labels, Reading
 from workers.formats.listing import list_files
 from workers.formats.registry import detect, exporter, format_named
 from workers.formats.rle import mask_of
-from workers.image_pool import Inspected
-from workers.importing.assets import Assets
+from workers.images import Limits
 from workers.importing.classes import ClassResolver
-from workers.importing.segments import Gathered
+from workers.importing.inspecting import Job, said_of
 
 CLASSES: Final = ("dog", "big cat", "名 & <b>'\"")
 NEAR: Final = 1e-3
@@ -64,11 +62,20 @@ LOST_BY: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+class Came(NamedTuple):
+    """What came of one image."""
+
+    image: ImageRow
+    split: Split
+    annotations: tuple[AnnotationRow, ...] | None
+    attributes: str
+
+
 class Again(NamedTuple):
     """What came back: what it was taken for, the assets by file name, and what was lost, by subject."""
 
     taken_for: str
-    assets: Mapping[str, Gathered]
+    assets: Mapping[str, Came]
     told: Mapping[str, Sequence[Finding]]
     faults: Sequence[Any]
 
@@ -156,30 +163,16 @@ def read(folder: Path, version: Sequence[AssetRow], *, form: str | None = None) 
     listing = list_files(folder)
     reader = detect(listing) if form is None else format_named(form)
     reading = reader.read(listing)
-    parameters = ImportParameters.model_validate(
-        {"dataset": "again", "source": {"path": "/"}, "unknown_classes": "add"}
-    )
-    findings = Findings()
-    assets = Assets(parameters, classes=ClassResolver({}, policy=UnknownClasses.ADD), findings=findings)
+    job = Job(folder, (), Limits(), GROUND_TRUTH, parse=reading.parse, parse_part=reading.parse_part)
     images = {f"images/{row.image.file_name}": row.image for row in version}
-    found = {}
+    came, faults = {}, [*reading.faults]
     for record in reading.records:
         image = images[record.image]
-        labels = _labels(reading, record, folder, image)
-        taken = assets.take(record, Inspected(image, labels))
-        if isinstance(taken, Gathered):
-            found[image.file_name] = taken
-    return Again(reading.taken_for or reader.name, found, {}, [*reading.faults, *assets.faults])
-
-
-def _labels(reading: Reading, record: FileRecord, folder: Path, image: ImageRow) -> Labels | None:
-    if record.labels_file is None:
-        return None
-    path = folder / record.labels_file
-    if record.part is not None and reading.parse_part is not None:
-        return reading.parse_part(path, name=record.labels_file, image=image, part=record.part)
-    assert reading.parse is not None
-    return reading.parse(path, name=record.labels_file, image=image)
+        found, layers = said_of(job, record, image, ClassResolver({}, policy=UnknownClasses.ADD))
+        attributes = "".join(row.attributes for row in layers.get(ATTRIBUTES, ()))
+        came[image.file_name] = Came(image, record.split or Split.NONE, layers.get(GROUND_TRUTH), attributes)
+        faults += found.faults
+    return Again(reading.taken_for or reader.name, came, {}, faults)
 
 
 def told_of(losses: Findings) -> dict[str, list[Finding]]:

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from schemas.annotations import ATTRIBUTES, GROUND_TRUTH
 from schemas.reports import Finding
 from storage.datasets.rows import AnnotationRow, AssetRow
-from tests.workers.formats.round_trips import LOST_BY, differences, read, told_of, versions, write
-from workers.importing.segments import Gathered
+from tests.workers.formats.round_trips import LOST_BY, Came, differences, read, told_of, versions, write
 
 FORMATS = [
     "voc",
@@ -46,7 +45,7 @@ def test_what_differs_after_a_round_trip_is_what_was_told(form: str, version: li
     assert again.taken_for == form or not any(GROUND_TRUTH in row.layers for row in version)
 
 
-def _check_image(before: AssetRow, after: Gathered, told: Sequence[Finding]) -> None:
+def _check_image(before: AssetRow, after: Came, told: Sequence[Finding]) -> None:
     kinds = {finding.kind.removeprefix("types of ").split(" ")[0] for finding in told}
     said = before.layers.get(ATTRIBUTES, ())
     assert (after.attributes != (said[0].attributes if said else "")) == ("attributes" in kinds)
@@ -54,7 +53,7 @@ def _check_image(before: AssetRow, after: Gathered, told: Sequence[Finding]) -> 
     assert after.image.file_name == before.image.file_name
 
 
-def _check_annotations(before: AssetRow, after: Gathered, told: dict[str, list[Finding]]) -> None:
+def _check_annotations(before: AssetRow, after: Came, told: dict[str, list[Finding]]) -> None:
     given = before.layers.get(GROUND_TRUTH)
     told_of_image = {finding.kind for finding in told.get(before.image.file_name, ())}
     assert (given is None) == (after.annotations is None) or "annotations of images" in told_of_image

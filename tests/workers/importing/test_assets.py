@@ -139,6 +139,8 @@ async def test_ids_are_inherited_from_a_base(place: Place, pool: ImagePool) -> N
     )
     task = a_task(parameters=asked, inputs=(Input(pointer="/base", ref="pictures@1", version=base.id),))
 
+    (place.folder / "scratch").mkdir()
+
     outcome = await import_files(
         Work(task, asked, scratch=place.folder / "scratch", now=lambda: NOON),
         library=place.library,
