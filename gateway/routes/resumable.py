@@ -136,7 +136,7 @@ async def give_up_upload(request: web.Request) -> web.Response:
 
 
 @routes.post(ONE, consumes=CHUNK, headers=(RESUMABLE, OFFSET, LENGTH, CHECKSUM), status=204, accepts_key=True)
-async def change_upload(request: web.Request) -> web.Response:
+async def change_upload(request: web.Request) -> web.StreamResponse:
     """Continue or give up an upload where a client can send POST only, and says so in X-HTTP-Method-Override."""
     match request.headers.get(OVERRIDE, "").upper():
         case "PATCH":

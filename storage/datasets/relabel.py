@@ -94,7 +94,8 @@ def _with_classes(images: pa.Table, annotations: pa.Table, changes: Mapping[str,
     kept = np.array([*(name != DROPPED for name in after), True], np.bool_)[codes]
     distinct = {name: place for place, name in enumerate(dict.fromkeys(name for name in after if name != DROPPED))}
     place = np.array([*(distinct.get(name, 0) for name in after), 0], np.int32)
-    indices = pa.array(place[codes], mask=codes == len(names))
+    # What is dropped points nowhere: there may be no name left to point to.
+    indices = pa.array(place[codes], mask=(codes == len(names)) | ~kept)
     renamed = pa.DictionaryArray.from_arrays(indices, pa.array(list(distinct), pa.string())).cast(NAMES)
     position = annotations.column_names.index("class")
     table = annotations.set_column(position, annotations.schema.field("class"), renamed).filter(pa.array(kept))

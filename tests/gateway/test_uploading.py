@@ -15,6 +15,7 @@ from tusclient.client import TusClient
 from client import uploading
 from client.api import connected
 from client.calls import Refused
+from client.files import SeenBytes
 from client.uploading import upload
 from gateway import partial_uploads
 from gateway.app import build_app
@@ -37,7 +38,8 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def server(services: Services) -> AsyncIterator[TestServer]:
-    async with TestServer(build_app(services)) as server:
+    server = TestServer(build_app(services))
+    async with server:
         yield server
 
 
@@ -52,7 +54,7 @@ class Ended(Exception):
     """Stands for the end of a process."""
 
 
-def ending(after: int) -> "uploading.SeenBytes":
+def ending(after: int) -> SeenBytes:
     def seen(done: int, _: int | None) -> None:
         if done >= after:
             raise Ended

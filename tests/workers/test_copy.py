@@ -130,6 +130,15 @@ async def test_under_ignore_their_annotations_are_left_out_and_counted_and_the_i
     assert outcome.new_classes == ()
 
 
+async def test_annotations_of_which_none_is_left_leave_images_that_are_annotated_as_empty(world: World) -> None:
+    source = await world.version(await world.pictures([[YAK], [YAK, YAK]]))
+
+    outcome = await copied(world, source, unknown_classes="ignore")
+
+    assert await names_in(world, outcome) == [[], []]
+    assert draft_of(outcome).counts.layers[GROUND_TRUTH].annotations == 0
+
+
 async def test_under_add_the_project_gets_the_classes(world: World) -> None:
     source = await world.version(await world.pictures([[YAK, CAT]]))
 

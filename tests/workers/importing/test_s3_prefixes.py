@@ -25,7 +25,13 @@ class Lake:
         self.bucket = f"lake-{uuid4().hex[:8]}"
         self._url = settings["YMIR_S3_URL"].rpartition("/")[0]
         self._keys = {"access_key": settings["YMIR_S3_ACCESS_KEY"], "secret_key": settings["YMIR_S3_SECRET_KEY"]}
-        self._client = Minio(self._url.partition("://")[2], **self._keys, secure=False, region="us-east-1")
+        self._client = Minio(
+            self._url.partition("://")[2],
+            access_key=self._keys["access_key"],
+            secret_key=self._keys["secret_key"],
+            secure=False,
+            region="us-east-1",
+        )
         self._client.make_bucket(self.bucket)
 
     def put(self, folder: Path, prefix: str) -> None:
