@@ -4,7 +4,6 @@ from typing import Final
 
 from gateway.views import History
 from schemas.datasets import Version
-from schemas.errors import Invalid
 from schemas.schema import Id
 from storage.ports import Documents
 
@@ -12,12 +11,11 @@ from storage.ports import Documents
 WALKED_AT_MOST: Final = 10_000
 
 
-async def ancestors_of(version: Version, versions: Documents[Version], *, limit: int, cursor: str | None) -> History:
-    """Return a page of a version and its ancestors by distance, the newest first within one; raise Invalid.
+async def ancestors_of(version: Version, versions: Documents[Version], *, start: int, limit: int) -> History:
+    """Return a page of a version and its ancestors by distance, the newest first within one.
 
     It ends after 10,000 versions, and says so.
     """
-    start = _position(cursor)
     found: list[Version] = [version]
     seen: set[Id] = {version.id}
     generation = [version]
@@ -32,11 +30,3 @@ async def ancestors_of(version: Version, versions: Documents[Version], *, limit:
     stop = start + limit
     following = str(stop) if stop < len(found) else None
     return History(items=tuple(found[start:stop]), next=following, is_cut=is_cut and following is None)
-
-
-def _position(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= len(str(WALKED_AT_MOST))):
-        raise Invalid("The cursor is not one of this list.", step="Follow `next` of the page before.")
-    return int(cursor)

@@ -20,6 +20,7 @@ S = TypeVar("S", bound=Schema)
 
 # Above this many bytes a body is read in a thread: parsing it would hold up other requests.
 LARGE_BYTES: Final = 64 * 1024
+OFFSET_DIGITS: Final = 9
 
 
 class PageQuery(Schema):
@@ -87,6 +88,15 @@ def page_size(request: web.Request, query: PageQuery) -> int:
         fault = Fault(f"A page has at most {settings.page_items_at_most} items.", "?limit")
         raise Invalid("The page is too large.", step="Ask for less, and follow `next`.", faults=[fault])
     return query.limit
+
+
+def offset_of(query: PageQuery) -> int:
+    """Return how many items come before a page whose cursors are just that; raise Invalid for any other."""
+    if query.cursor is None:
+        return 0
+    if not (query.cursor.isascii() and query.cursor.isdigit() and len(query.cursor) <= OFFSET_DIGITS):
+        raise Invalid("The cursor is not one of this list.", step="Follow `next` of the page before.")
+    return int(query.cursor)
 
 
 def _json(body: bytes) -> JsonValue:

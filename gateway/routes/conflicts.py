@@ -10,7 +10,7 @@ from gateway.finding import task_of
 from gateway.life import wake
 from gateway.links import image_link
 from gateway.operations import Routes
-from gateway.reading import PageQuery, page_size, read, read_query
+from gateway.reading import PageQuery, offset_of, page_size, read, read_query
 from gateway.replies import reply
 from gateway.resolving import (
     checked_answers,
@@ -35,7 +35,7 @@ from schemas.conflicts import (
     Resolutions,
 )
 from schemas.datasets import Version
-from schemas.errors import Invalid, NotFound
+from schemas.errors import NotFound
 from schemas.pages import Page
 from schemas.projects import ClassList, Project
 from schemas.tasks import Task
@@ -65,7 +65,7 @@ async def list_conflicts(request: web.Request) -> web.Response:
     """List what both sides of a merge changed differently, with the answers so far."""
     query = read_query(request, ConflictQuery)
     task = await task_of(request)
-    limit, start = page_size(request, query), _position(query.cursor)
+    limit, start = page_size(request, query), offset_of(query)
     found = await _answers_from(request, task, start, limit=limit + 1, state=query.state)
     views = await _views(request, task, found[:limit])
     following = str(found[limit][0]) if len(found) > limit else None
@@ -183,11 +183,3 @@ def _number(request: web.Request, task: Task) -> int:
     if text.isascii() and text.isdigit() and len(text) <= DIGITS and kept is not None and int(text) < kept.count:
         return int(text)
     raise NotFound("conflict", text, step="GET /v1/tasks/{id}/conflicts lists those there are.")
-
-
-def _position(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= DIGITS):
-        raise Invalid("The cursor is not one of this list.", step="Follow `next` of the page before.")
-    return int(cursor)

@@ -9,7 +9,7 @@ from gateway.ancestry import ancestors_of
 from gateway.asset_rows import Layers
 from gateway.finding import dataset_of, numbered_version, version_of
 from gateway.operations import Routes
-from gateway.reading import PageQuery, page_size, read, read_query
+from gateway.reading import PageQuery, offset_of, page_size, read, read_query
 from gateway.replies import changed, changed_fields, nothing, reply
 from gateway.services import SERVICES
 from gateway.views import History
@@ -90,7 +90,7 @@ async def list_history(request: web.Request) -> web.Response:
     query = read_query(request, PageQuery)
     version = await version_of(request)
     versions = request.app[SERVICES].database.documents(Version)
-    return reply(await ancestors_of(version, versions, limit=page_size(request, query), cursor=query.cursor))
+    return reply(await ancestors_of(version, versions, start=offset_of(query), limit=page_size(request, query)))
 
 
 @routes.get(f"{VERSION}/stats", answer=VersionStatistics)

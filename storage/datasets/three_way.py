@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,24 +9,22 @@ from numpy.typing import NDArray
 
 from schemas.annotations import ATTRIBUTES, LayerName
 from schemas.conflicts import Take
-from schemas.manifests import SEGMENT_IMAGES, Predictions
+from schemas.manifests import Predictions
 from schemas.schema import AssetId, Digest
 from schemas.splits import Split
 from storage.datasets.asset_ids import AssetIds, asset_ids
+from storage.datasets.bare_segments import BareSegments
 from storage.datasets.comparison import rows_differ
 from storage.datasets.content import Content, LayerContent
 from storage.datasets.lookup import annotations_of
 from storage.datasets.reading import Segments
 from storage.datasets.reconcile import Clash, Reconciled, Rows, reconciled
 from storage.datasets.restriction import Ids
-from storage.datasets.rows import ImageRow
-from storage.datasets.segments import build_segment
-from storage.datasets.selections import Mask, Masks, all_rows, difference, intersection, tidied, union
+from storage.datasets.selections import Mask, Masks, difference, intersection, tidied, union
 from storage.datasets.space import Space
+from storage.datasets.tallies import LayerTally, ThreeWay
 
 BATCH: Final = 4_096
-ANNOTATIONS_AT_MOST: Final = 100_000
-"""A new segment is ended after so many, so that a merge needs the same memory whatever its size."""
 SPLITS: Final = tuple(Split)
 MISSING: Final = -1
 
@@ -54,37 +51,6 @@ class Sides(NamedTuple):
     theirs: Content
 
 
-@dataclass
-class LayerTally:
-    """How many assets of a layer came from where."""
-
-    theirs: int = 0
-    """Their annotations are not those of ours any more, but those of theirs."""
-    merged: int = 0
-    """Both sides changed them."""
-    conflicts: int = 0
-    joined: int = 0
-    """Annotations of theirs that are left out because ours has the same."""
-    whole: list[AssetId] = field(default_factory=list)
-    """Assets on which both sides have other predictions: one side's are kept whole."""
-
-
-@dataclass
-class ThreeWay:
-    """What a three-way merge came to."""
-
-    content: Content = field(default_factory=Content)
-    """Not to be kept where conflicts were left open."""
-    added: int = 0
-    """Images that ours has not."""
-    moved: list[AssetId] = field(default_factory=list)
-    """Assets that both sides put into another split."""
-    layers: dict[LayerName, LayerTally] = field(default_factory=dict)
-    dropped_predictions: list[LayerName] = field(default_factory=list)
-    """Layers that hold the predictions of several models now, and so name none."""
-    is_open: bool = False
-
-
 async def three_way(sides: Sides, *, decide: Decide, prefer: Take, ids: Ids, library: Segments) -> ThreeWay:
     """Return what two contents made of a base, as one.
 
@@ -95,7 +61,7 @@ async def three_way(sides: Sides, *, decide: Decide, prefer: Take, ids: Ids, lib
     predictions are not merged one by one: where both sides changed them, those of the preferred side are kept whole.
     Rows in the same place are the same without being read; segments are kept for assets that both sides changed alone.
     """
-    merge = _Merge(sides, decide=decide, prefer=prefer, ids=ids, library=library)
+    merge = await asyncio.to_thread(_Merge, sides, decide=decide, prefer=prefer, ids=ids, library=library)
     return await merge.result()
 
 
@@ -186,7 +152,7 @@ class _Merge:
     async def _merged(self, name: LayerName, rows: Numbers, tally: LayerTally) -> tuple[Numbers, dict[Digest, Mask]]:
         """Return the row of each asset that both sides changed, or the segments with what they come to together."""
         chosen = np.full(rows.shape[1], MISSING, np.int64)
-        writer = _Writer(name, self._library)
+        writer = BareSegments(name, self._library)
         for start in range(0, rows.shape[1], BATCH):
             some = rows[:, start : start + BATCH]
             assets = asset_ids(self._space.raw_ids(some[1]))
@@ -237,36 +203,6 @@ class _Merge:
             return origins[0] if origins else None
         self._result.dropped_predictions.append(name)
         return None
-
-
-class _Writer:
-    """Keeps the annotations of assets that come in order of their ids as segments without images."""
-
-    def __init__(self, layer: LayerName, library: Segments) -> None:
-        self._layer = layer
-        self._library = library
-        self._assets: list[ImageRow] = []
-        self._rows: list[Rows] = []
-        self._count = 0
-        self._masks: dict[Digest, Mask] = {}
-
-    async def add(self, asset: bytes, rows: Rows) -> None:
-        self._assets.append(ImageRow(asset))
-        self._rows.append(rows)
-        self._count += len(rows)
-        if len(self._assets) == SEGMENT_IMAGES or self._count >= ANNOTATIONS_AT_MOST:
-            await self._keep()
-
-    async def finish(self) -> dict[Digest, Mask]:
-        """Return all that was added."""
-        if self._assets:
-            await self._keep()
-        return self._masks
-
-    async def _keep(self) -> None:
-        built = await asyncio.to_thread(build_segment, self._assets, self._rows, layer=self._layer, described=False)
-        self._masks[await self._library.keep_segment(built)] = all_rows(len(self._assets))
-        self._assets, self._rows, self._count = [], [], 0
 
 
 def _differing(masks: Sequence[Masks]) -> dict[Digest, Mask]:

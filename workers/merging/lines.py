@@ -16,7 +16,8 @@ from storage.datasets.content import Content
 from storage.datasets.exclude import excluded
 from storage.datasets.library import Library
 from storage.datasets.restriction import Ids
-from storage.datasets.three_way import Sides, ThreeWay, three_way
+from storage.datasets.tallies import ThreeWay
+from storage.datasets.three_way import Sides, three_way
 from storage.ports import Blobs, Database
 from workers.drafts import all_given, version_of
 from workers.merging.answers import all_answered, sealed_answers

@@ -11,7 +11,7 @@ from schemas.errors import Fault, Invalid
 from schemas.outcomes import Outcome, TaskResult
 from schemas.problems import FAULTS_SHOWN, Problem
 from schemas.reports import Finding, Report
-from storage.datasets.three_way import ThreeWay
+from storage.datasets.tallies import ThreeWay
 from storage.ports import Blobs
 
 

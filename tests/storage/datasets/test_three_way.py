@@ -16,7 +16,8 @@ from storage.datasets.content import Content, LayerContent
 from storage.datasets.manifests import manifest_digest, manifest_of
 from storage.datasets.reconcile import reconciled
 from storage.datasets.rows import AnnotationRow
-from storage.datasets.three_way import AssetClash, Sides, ThreeWay, three_way
+from storage.datasets.tallies import ThreeWay
+from storage.datasets.three_way import AssetClash, Sides, three_way
 from tests.storage.datasets.lines import LAYERS, Rows, fewer_examples, lines, said
 from tests.storage.datasets.worlds import (
     ASSETS,
