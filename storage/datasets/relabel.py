@@ -94,11 +94,10 @@ def _with_classes(images: pa.Table, annotations: pa.Table, changes: Mapping[str,
     kept = np.array([*(name != DROPPED for name in after), True], np.bool_)[codes]
     distinct = {name: place for place, name in enumerate(dict.fromkeys(name for name in after if name != DROPPED))}
     place = np.array([*(distinct.get(name, 0) for name in after), 0], np.int32)
-    # What is dropped points nowhere: there may be no name left to point to.
-    indices = pa.array(place[codes], mask=(codes == len(names)) | ~kept)
+    indices = pa.array(place[codes][kept], mask=(codes == len(names))[kept])
     renamed = pa.DictionaryArray.from_arrays(indices, pa.array(list(distinct), pa.string())).cast(NAMES)
-    position = annotations.column_names.index("class")
-    table = annotations.set_column(position, annotations.schema.field("class"), renamed).filter(pa.array(kept))
+    table, position = annotations.filter(pa.array(kept)), annotations.column_names.index("class")
+    table = table.set_column(position, annotations.schema.field("class"), renamed)
     owner = np.repeat(np.arange(images.num_rows), images.column("annotations").to_numpy())
     counts = np.bincount(owner[kept], minlength=images.num_rows).astype(np.int32)
     return images.set_column(1, images.schema.field("annotations"), pa.array(counts)), table

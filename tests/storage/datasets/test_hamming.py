@@ -14,7 +14,7 @@ Words = NDArray[np.uint64]
 
 @st.composite
 def hashes(draw: st.DrawFn) -> Words:
-    """Some hashes, most of them a few bits away from others; the bits that differ may all be in one place."""
+    """Draw hashes, most of them a few bits away from others; the bits that differ may all be in one place."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     count = draw(st.integers(0, 60))
     bases = random.integers(0, 2**64, (draw(st.integers(1, 8)), 4), dtype=np.uint64)

@@ -99,6 +99,25 @@ async def test_stop_reports_every_asset_that_both_have_unless_the_row_is_the_sam
 
 
 @few_examples
+@given(parcels(), parcels(), parcels(), st.sampled_from([Strategy.HOST, Strategy.GUEST]))
+async def test_every_image_that_two_sources_put_to_different_uses_is_told(
+    host: Parcel, guest: Parcel, unwanted: Parcel, strategy: Strategy
+) -> None:
+    shelf = Shelf()
+    contents = [await shelf.content(parcel) for parcel in (host, guest, unwanted)]
+
+    result = await merge(shelf, *map(MergeSource, contents[:2]), strategy=strategy, exclude=(contents[2],))
+
+    expected = {
+        (asset.hex(), 1, host.plain[asset].split, guest.plain[asset].split)
+        for asset in host.plain.keys() & guest.plain.keys() - unwanted.plain.keys()
+        if len({host.plain[asset].split, guest.plain[asset].split} - {Split.NONE}) > 1
+    }
+    assert {tuple(crossing) for crossing in result.crossings} == expected
+    assert len(result.crossings) == len(expected)
+
+
+@few_examples
 @given(st.data(), plains(), plains(), st.sampled_from([Strategy.HOST, Strategy.GUEST]))
 async def test_nothing_is_dropped_silently(data: st.DataObject, host: Plain, guest: Plain, strategy: Strategy) -> None:
     shelf = Shelf()
