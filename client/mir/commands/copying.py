@@ -8,6 +8,7 @@ from pathlib import Path
 
 from client.mir.codes import Code, MirError
 from client.mir.commands.algebra import ref_of
+from client.mir.folders import use_folders
 from client.mir.repository import FOLDER, open_repository
 from client.mir.revs import parse_rev
 from client.mir.running import Run, running, target
@@ -18,6 +19,7 @@ from client.mir.telling import show
 async def copy(given: Namespace) -> None:
     """Copy a state of the repository at ``--src-root``; classes go by name."""
     policy = "ignore" if given.ignore_unknown_types else given.unknown_types_strategy or "stop"
+    use_folders(open_repository(given.root))
     async with running(given, "copy") as run:
         async with _source(run, given) as source:
             task = await run.task(

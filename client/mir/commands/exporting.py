@@ -29,8 +29,7 @@ async def export(given: Namespace) -> None:
         message = f"--asset-format {given.asset_format} is not offered"
         raise MirError(Code.INVALID_ARGS, message, step="Use --asset-format raw.")
     repository = open_repository(given.root)
-    if given.media_location is not None:
-        use_folders(repository, images=given.media_location)
+    use_folders(repository, images=given.media_location)
     rev = parse_rev(given.src_revs)
     work = WorkFolder(None if given.work_dir is None else Path(given.work_dir).expanduser().absolute(), "export")
     work.start()
