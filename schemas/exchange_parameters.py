@@ -163,6 +163,9 @@ class ExportParameters(Parameters):
     classes: tuple[ClassName, ...] = ()
     """Only these classes; all when empty."""
     images: bool = True
+    predictions: LayerName | None = None
+    """A layer of predictions to write beside, in a format that has a place for it: ``ymir``, ``ymir-coco``; when not
+    given, the only one there is."""
 
     @override
     def refs(self) -> tuple[tuple[str, Ref], ...]:

@@ -1,7 +1,7 @@
 """How a version is written in a format: what an exporter is given, and what it gives."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from schemas.annotations import ATTRIBUTES, LayerName
 from schemas.datasets import Version
+from schemas.manifests import Predictions
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, AssetRow, ImageRow
 from workers.findings import Findings
@@ -39,6 +40,8 @@ class ExportedImage(NamedTuple):
     attributes: dict[str, JsonValue]
     """Those of the whole image."""
     row: ImageRow
+    predictions: tuple[AnnotationRow, ...] | None = None
+    """Those of the layer of predictions that is exported beside it, if there is one."""
 
     @property
     def stem(self) -> str:
@@ -52,16 +55,28 @@ class ExportedImage(NamedTuple):
         return f"{self.name} {annotation.id.hex()}"
 
 
-def exported_image(asset_row: AssetRow, *, layer: LayerName, name: str, displayed: bool = False) -> ExportedImage:
+def exported_image(
+    asset_row: AssetRow,
+    *,
+    layer: LayerName,
+    name: str,
+    displayed: bool = False,
+    predictions: LayerName | None = None,
+) -> ExportedImage:
     """Return an image with its annotations of one layer, in the frame of the stored or, if asked, displayed picture."""
     image = asset_row.image
     annotations = asset_row.layers.get(layer)
-    if image.orientation == 1 or displayed:
-        width, height = image.width, image.height
-    else:
+    found = None if predictions is None else asset_row.layers.get(predictions)
+    width, height = image.width, image.height
+    if image.orientation != 1 and not displayed:
         width, height = stored_size(image)
-        annotations = None if annotations is None else tuple(to_stored(row, image) for row in annotations)
-    return ExportedImage(name, width, height, asset_row.split, annotations, _attributes_of(asset_row), image)
+        annotations, found = _stored(annotations, image), _stored(found, image)
+    attributes = _attributes_of(asset_row)
+    return ExportedImage(name, width, height, asset_row.split, annotations, attributes, image, found)
+
+
+def _stored(rows: tuple[AnnotationRow, ...] | None, image: ImageRow) -> tuple[AnnotationRow, ...] | None:
+    return None if rows is None else tuple(to_stored(row, image) for row in rows)
 
 
 def attributes_of(row: AnnotationRow) -> dict[str, JsonValue]:
@@ -80,16 +95,27 @@ class Order:
     scratch: Path
     losses: Findings
     """Told each thing that the format cannot hold: ``losses.add(image.subject(annotation), detail, kind=…)``."""
+    predictions: tuple[LayerName, Predictions | None] | None = None
+    """A layer of predictions that is written beside, and where it comes from."""
     images: bool = True
     """Whether the images themselves are exported, too."""
     version: Version | None = None
     """The version that is written, for a format that describes where it comes from."""
     parents: Sequence[Version] = ()
     """Those of its parents that are still there."""
+    spools: list[Spool] = field(default_factory=list)
+    """What was opened for this export; ``close`` closes it."""
 
     def spool(self, name: str) -> Spool:
         """Return a file that grows while images come; a format has each name once."""
-        return Spool((self.scratch / f"spool-{name}").open("xb+"))
+        spool = Spool((self.scratch / f"spool-{name}").open("xb+"))
+        self.spools.append(spool)
+        return spool
+
+    def close(self) -> None:
+        """Close the files that were not read again, as when the export failed."""
+        for spool in self.spools:
+            spool.close()
 
 
 class Exporter(Protocol):

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+import orjson
+
 from schemas.annotations import LayerName
 from schemas.errors import Fault
 from schemas.manifests import Predictions
 from schemas.reports import Finding
 from schemas.splits import Split
-from storage.datasets.rows import AnnotationRow, ImageRow
+from storage.datasets.rows import AnnotationRow, ImageRow, attributes_text
 
 ID: Final = re.compile("[0-9a-f]{32}")
 IMAGE_MISSING: Final = "image missing"
@@ -48,6 +50,29 @@ class Labels(NamedTuple):
     """What is said for other layers, such as predictions; an empty one has found nothing."""
 
 
+def with_layers(labels: Labels | None, layers: Mapping[LayerName, Labels]) -> Labels:
+    """Return what is said of an image with what is said for other layers.
+
+    Attributes of the whole image that several give are the first one's.
+    """
+    found = labels or Labels(annotated=False)
+    for layer, other in layers.items():
+        found = found._replace(
+            attributes=_joined_attributes(found.attributes, other.attributes),
+            size=found.size or other.size,
+            dropped=(*found.dropped, *other.dropped),
+            findings=(*found.findings, *other.findings),
+            layers={**found.layers, layer: other.annotations, **other.layers},
+        )
+    return found
+
+
+def _joined_attributes(first: str, second: str) -> str:
+    if not first or not second:
+        return first or second
+    return attributes_text({**orjson.loads(second), **orjson.loads(first)})
+
+
 class Part(NamedTuple):
     """One element of a list in a document: its position, and the bytes at which it starts and ends."""
 
@@ -69,6 +94,8 @@ class FileRecord(NamedTuple):
     """What of that file is about this image, where it is about others, too: then ``Reading.parse_part`` reads it."""
     faults: tuple[Fault, ...] = ()
     """What is wrong with its labels."""
+    layer_files: Mapping[LayerName, str] = {}
+    """Files about this image alone, for other layers."""
 
 
 class Parse(Protocol):

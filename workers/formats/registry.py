@@ -24,6 +24,8 @@ from workers.formats.plain import Plain
 from workers.formats.plain_exporter import PlainExporter
 from workers.formats.voc import Voc
 from workers.formats.voc_exporter import VocExporter
+from workers.formats.ymir import Ymir
+from workers.formats.ymir_exporter import YmirCocoExporter, YmirExporter
 from workers.formats.yolo import Yolo
 from workers.formats.yolo_exporter import YoloExporter
 from workers.formats.yolo_settings import Variant
@@ -36,6 +38,10 @@ class Entry(NamedTuple):
     exporter: Callable[[Order], Exporter] | None = None
     variant_of: str = ""
     """The format that detects it, where it is one's variant."""
+    holds: frozenset[str] = frozenset()
+    """Formats that lie inside of it: found with it, they are not what is meant."""
+    with_predictions: bool = False
+    """Whether it is written with a layer of predictions beside."""
 
 
 FORMATS: Final[Mapping[str, Entry]] = {
@@ -53,6 +59,8 @@ FORMATS: Final[Mapping[str, Entry]] = {
     "croissant": Entry(exporter=CroissantExporter),
     "label-studio": Entry(LabelStudio(), LabelStudioExporter),
     "ls_json": Entry(exporter=PreAnnotationExporter),
+    "ymir": Entry(Ymir(), YmirExporter, holds=frozenset({"voc", "coco"}), with_predictions=True),
+    "ymir-coco": Entry(exporter=YmirCocoExporter, with_predictions=True),
     "none": Entry(Plain(), PlainExporter),
 }
 READERS: Final[Mapping[str, Format]] = {name: entry.reader for name, entry in FORMATS.items() if entry.reader}
@@ -68,14 +76,13 @@ def format_named(name: str) -> Format:
         raise Invalid(message, step=f"Use one of: {', '.join(sorted(READERS))}.") from None
 
 
-def exporter(name: str, order: Order) -> Exporter:
-    """Return what writes a format; raise Invalid listing those there are."""
+def exporter_named(name: str) -> Callable[[Order], Exporter]:
+    """Return what makes the writer of a format; raise Invalid listing those there are."""
     try:
-        make = EXPORTERS[name]
+        return EXPORTERS[name]
     except KeyError:
         message = f"There is no format {name!r} to export."
         raise Invalid(message, step=f"Use one of: {', '.join(sorted(EXPORTERS))}.") from None
-    return make(order)
 
 
 def detect(listing: Listing) -> Format:
@@ -84,6 +91,8 @@ def detect(listing: Listing) -> Format:
     Raise Invalid where it looks like several, or has nothing that any format looks for.
     """
     found = [form for name, form in READERS.items() if _is_looked_for(name) and form.detect(listing)]
+    held = frozenset[str]().union(*(FORMATS[form.name].holds for form in found))
+    found = [form for form in found if form.name not in held]
     if len(found) > 1:
         message = f"The files look like several formats: {', '.join(form.name for form in found)}."
         raise Invalid(message, step="Name the one that is meant as `format`.")

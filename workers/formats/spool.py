@@ -31,3 +31,7 @@ class Spool:
         with self._file as file:
             file.seek(0)
             yield from file
+
+    def close(self) -> None:
+        """Close, whether it was read or not."""
+        self._file.close()

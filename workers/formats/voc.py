@@ -23,6 +23,9 @@ class Voc:
     name = "voc"
     looks_for = "XML files with <annotation>, in annotations/, gt/ or beside the images"
 
+    def __init__(self, *, labels: frozenset[str] = LABEL_FOLDERS) -> None:
+        self._labels = labels
+
     def detect(self, listing: Listing) -> bool:
         """Return whether there is an XML file that looks like an annotation, or a list of a split in its place."""
         return any(map(is_split_list, listing.others)) or any(
@@ -33,8 +36,8 @@ class Voc:
         """Return each image with the XML file of its name; an image without one is not annotated."""
         xml_files = _xml_files(listing.others)
         images = _within(listing.images, IMAGE_FOLDERS)
-        label_files = _within(xml_files, LABEL_FOLDERS)
-        matches = Matches(listing.folder, images, ignoring=IMAGE_FOLDERS | LABEL_FOLDERS)
+        label_files = _within(xml_files, self._labels)
+        matches = Matches(listing.folder, images, ignoring=IMAGE_FOLDERS | self._labels)
         for path in label_files:
             matches.add(path)
         splits = ListedSplits(listing)

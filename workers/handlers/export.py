@@ -3,7 +3,7 @@
 import asyncio
 import zipfile
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,9 +22,9 @@ from storage.datasets.library import Library
 from storage.datasets.rows import AssetRow
 from storage.ports import Blobs, Database
 from workers.findings import Findings
-from workers.formats.exporter import Exporter, Member, Order, exported_image
+from workers.formats.exporter import ExportedImage, Exporter, Member, Order, exported_image
 from workers.formats.listing import base_name, stem_of
-from workers.formats.registry import exporter
+from workers.formats.registry import FORMATS, exporter_named
 from workers.images import SUFFIXES
 from workers.work import Work
 
@@ -52,23 +52,27 @@ async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs
     _check_layer(content, parameters.layer)
     losses = Findings()
     classes = parameters.classes or await _project_classes(work.task.project, database)
+    make = exporter_named(parameters.format)
+    predictions = _predictions(content, parameters)
     order = Order(
         layer=parameters.layer,
         classes=classes,
         scratch=work.scratch,
         losses=losses,
+        predictions=None if predictions is None else (predictions, content.layers[predictions].predictions),
         images=parameters.images,
         version=version,
         parents=await _parents(version, database),
     )
-    writer = exporter(parameters.format, order)
     archive = work.scratch / "export.zip"
-    await _write(work, content, archive, writer, library=library, blobs=blobs)
+    with closing(order):
+        writer = make(order)
+        await _write(work, content, archive, writer, predictions, library=library, blobs=blobs)
     summary: dict[str, JsonValue] = {
         "format": parameters.format,
         "images": content.image_count(),
         "losses": losses.summary,
-        "layers_left_out": [*sorted(content.layers.keys() - {parameters.layer, ATTRIBUTES})],
+        "layers_left_out": [*sorted(content.layers.keys() - {parameters.layer, ATTRIBUTES, predictions})],
     }
     report = losses.report(summary)
     return Outcome(
@@ -138,19 +142,27 @@ class _Names:
 
 
 async def _write(
-    work: Work[ExportParameters], content: Content, path: Path, writer: Exporter, *, library: Library, blobs: Blobs
+    work: Work[ExportParameters],
+    content: Content,
+    path: Path,
+    writer: Exporter,
+    predictions: LayerName | None,
+    *,
+    library: Library,
+    blobs: Blobs,
 ) -> None:
     archive = _Archive(path)
     names = _FileNames()
     listed = None if work.parameters.images else _Names(work.scratch / IMAGE_LIST)
     done, total = 0, content.image_count()
     layer = work.parameters.layer
-    narrow = partial(_narrowed, layer=layer, classes=frozenset(work.parameters.classes))
-    layers = [name for name in (layer, ATTRIBUTES) if name in content.layers]
+    narrow = partial(_narrowed, classes=frozenset(work.parameters.classes))
+    layers = [name for name in (layer, predictions, ATTRIBUTES) if name is not None and name in content.layers]
+    see = partial(exported_image, layer=layer, displayed=writer.displayed, predictions=predictions)
     try:
         async for batch in _batches(library.rows(content, layers=layers)):
             named = [(row, names.of(row)) for row in batch]
-            await asyncio.to_thread(_annotate, archive, writer, [(narrow(row), name) for row, name in named], layer)
+            await asyncio.to_thread(_annotate, archive, writer, [see(narrow(row), name=name) for row, name in named])
             if listed is not None:
                 await asyncio.to_thread(listed.add_all, named)
             else:
@@ -175,16 +187,18 @@ async def _batches(rows: AsyncIterator[AssetRow]) -> AsyncIterator[list[AssetRow
         yield batch
 
 
-def _narrowed(row: AssetRow, *, layer: LayerName, classes: frozenset[str]) -> AssetRow:
-    if not classes or layer not in row.layers:
+def _narrowed(row: AssetRow, *, classes: frozenset[str]) -> AssetRow:
+    if not classes:
         return row
-    kept = tuple(annotation for annotation in row.layers[layer] if annotation.class_name in classes)
-    return row._replace(layers={**row.layers, layer: kept})
+    kept = {
+        name: rows if name == ATTRIBUTES else tuple(found for found in rows if found.class_name in classes)
+        for name, rows in row.layers.items()
+    }
+    return row._replace(layers=kept)
 
 
-def _annotate(archive: _Archive, writer: Exporter, named: Sequence[tuple[AssetRow, str]], layer: LayerName) -> None:
-    for row, name in named:
-        image = exported_image(row, layer=layer, name=name, displayed=writer.displayed)
+def _annotate(archive: _Archive, writer: Exporter, images: Iterable[ExportedImage]) -> None:
+    for image in images:
         archive.add_all(writer.add(image))
 
 
@@ -208,6 +222,24 @@ def _check_layer(content: Content, layer: LayerName) -> None:
         known = ", ".join(sorted(content.layers)) or "none"
         message = f"The version has no layer {layer!r}."
         raise Invalid(message, step=f"Layers that it has: {known}.")
+
+
+def _predictions(content: Content, parameters: ExportParameters) -> LayerName | None:
+    """Return the layer that is written beside; raise Invalid where there is none of that name, or no place for it."""
+    named = parameters.predictions
+    if not FORMATS[parameters.format].with_predictions:
+        if named is None:
+            return None
+        message = f"The format {parameters.format!r} has no place for predictions beside another layer."
+        raise Invalid(message, step="Use ymir or ymir-coco, or export the layer of predictions itself as `layer`.")
+    if named is not None:
+        _check_layer(content, named)
+        return named
+    others = sorted(content.layers.keys() - {parameters.layer, ATTRIBUTES, GROUND_TRUTH})
+    if len(others) > 1:
+        message = f"The version has {len(others)} layers beside {parameters.layer}: {', '.join(others[:20])}."
+        raise Invalid(message, step="Name the one that is to be written beside as `predictions`.")
+    return others[0] if others else None
 
 
 async def _parents(version: Version, database: Database) -> Sequence[Version]:

@@ -116,7 +116,7 @@ class _Import:
     async def of(self, folder: Path) -> Outcome:
         form, reading = await asyncio.to_thread(self._read, folder)
         self._findings.add_all(reading.findings)
-        self._assets.fail((*reading.faults, *self._missing(), *self._clashes(reading)))
+        self._assets.fail((*reading.faults, *self._missing()))
         await self._take_all(folder, reading)
         predictions = self._predictions(reading)
         summary = self._summary(reading.taken_for or form.name)
@@ -156,13 +156,6 @@ class _Import:
             return []
         return [Fault(found.detail, found.subject) for found in self._findings.of(IMAGE_MISSING)]
 
-    def _clashes(self, reading: Reading) -> list[Fault]:
-        """Return as faults the layers that the files fill beside the one that is asked for, and under its name."""
-        layer = self._work.parameters.layer
-        return (
-            [Fault(f"the files have a layer {layer!r} of their own", "/layer")] if layer in reading.predictions else []
-        )
-
     def _predictions(self, reading: Reading) -> dict[LayerName, Predictions]:
         found = {}
         for layer, predictions in reading.predictions.items():
@@ -190,6 +183,7 @@ class _Import:
                 limits,
                 self._work.parameters.layer,
                 parse=reading.parse,
+                parse_part=reading.parse_part,
                 names=self._classes.names,
                 policy=self._classes.policy,
                 known=known,

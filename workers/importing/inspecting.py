@@ -3,7 +3,7 @@
 import hashlib
 import signal
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ from schemas.exchange_parameters import UnknownClasses
 from schemas.reports import Finding
 from storage.datasets.packing import Packed, packed
 from storage.datasets.rows import ID_BYTES, AnnotationRow, ImageRow
-from workers.formats.format import FileRecord, Labels, Parse
+from workers.formats.format import FileRecord, Labels, Parse, ParsePart, with_layers
 from workers.formats.frames import is_displayed, to_displayed
 from workers.images import BadImage, Limits, inspect_unless_known
 from workers.importing.classes import ClassResolver, Unknown
@@ -44,6 +44,8 @@ class Job(NamedTuple):
     layer: LayerName
     parse: Parse | None = None
     """Reads the files of annotations."""
+    parse_part: ParsePart | None = None
+    """Reads parts of documents about many images."""
     names: Mapping[str, str] = {}
     """The main name of each class and alias."""
     policy: UnknownClasses = UnknownClasses.ADD
@@ -146,25 +148,43 @@ def said_of(
 
 
 def _labels(job: Job, record: FileRecord, image: ImageRow | None) -> tuple[Labels | None, tuple[Fault, ...]]:
-    if record.labels_file is None or job.parse is None:
-        return record.labels, record.faults
-    try:
-        labels = job.parse(job.folder / record.labels_file, name=record.labels_file, image=image)
-    except Invalid as error:
-        return record.labels, (*record.faults, *error.faults)
-    except OSError as error:
-        return record.labels, (*record.faults, Fault(f"cannot be read: {error.strerror}", record.labels_file))
-    return labels, record.faults
+    """Return what a record says itself and what all its files say, and what is wrong in any."""
+    faults = [*record.faults]
+    layers: dict[LayerName, Labels] = {}
+    labels = record.labels
+    for layer, name in ((None, record.labels_file), *record.layer_files.items()):
+        try:
+            found = None if name is None else _read(job, record, name, image)
+        except Invalid as error:
+            faults += error.faults
+            continue
+        except OSError as error:
+            faults.append(Fault(f"cannot be read: {error.strerror}", name or ""))
+            continue
+        if found is not None and layer is None:
+            labels = found if labels is None else found._replace(layers={**labels.layers, **found.layers})
+        elif found is not None and layer is not None:
+            layers[layer] = found
+    return (with_layers(labels, layers) if layers else labels), tuple(faults)
+
+
+def _read(job: Job, record: FileRecord, name: str, image: ImageRow | None) -> Labels | None:
+    if record.part is not None and job.parse_part is not None:
+        return job.parse_part(job.folder / name, name=name, image=image, part=record.part)
+    return None if job.parse is None else job.parse(job.folder / name, name=name, image=image)
 
 
 def _said(job: Job, record: FileRecord, labels: Labels, image: ImageRow | None, classes: ClassResolver) -> _Said:
     where = record.labels_file or record.image
+    if record.part is not None:
+        where = f"{where}: [{record.part.position}]"
     findings = [Finding(subject=where, detail=f"{one} cannot be kept.", kind="not kept") for one in labels.dropped]
+    findings += labels.findings
     turns = image is not None and not labels.displayed and not is_displayed(labels.size, image)
     layers = {name: classes.resolve(rows, where=where) for name, rows in labels.layers.items()}
     if labels.annotated:
         layers[job.layer] = classes.resolve(labels.annotations, where=where)
-    faults = tuple(chain.from_iterable(_twice(rows, where) for rows in layers.values()))
+    faults = (*_clashes(job, labels, where), *chain.from_iterable(_twice(rows, where) for rows in layers.values()))
     if image is not None and turns and any(layers.values()):
         layers = {name: tuple(to_displayed(row, image) for row in rows) for name, rows in layers.items()}
         detail = f"Annotations were turned with the image, whose EXIF orientation is {image.orientation}."
@@ -172,6 +192,11 @@ def _said(job: Job, record: FileRecord, labels: Labels, image: ImageRow | None, 
     if labels.attributes:
         layers[ATTRIBUTES] = (AnnotationRow(attributes=labels.attributes),)
     return _Said(layers, tuple(findings), faults)
+
+
+def _clashes(job: Job, labels: Labels, where: str) -> Iterator[Fault]:
+    for layer in sorted(labels.layers.keys() & {job.layer, ATTRIBUTES}):
+        yield Fault(f"has a layer {layer!r} of its own; import into a layer of another name", where)
 
 
 def _twice(rows: Rows, where: str) -> tuple[Fault, ...]:

@@ -10,15 +10,16 @@ import numpy as np
 import orjson
 from hypothesis import strategies as st
 
-from schemas.annotations import ATTRIBUTES, GROUND_TRUTH
+from schemas.annotations import ATTRIBUTES, GROUND_TRUTH, LayerName
 from schemas.exchange_parameters import UnknownClasses
+from schemas.manifests import Predictions
 from schemas.reports import Finding
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, AssetRow, ImageRow, attributes_text
 from workers.findings import Findings
 from workers.formats.exporter import Order, exported_image
 from workers.formats.listing import list_files
-from workers.formats.registry import detect, exporter, format_named
+from workers.formats.registry import FORMATS, detect, exporter_named, format_named
 from workers.formats.rle import mask_of
 from workers.images import Limits
 from workers.importing.classes import ClassResolver
@@ -28,6 +29,10 @@ CLASSES: Final = ("dog", "big cat", "名 & <b>'\"")
 NEAR: Final = 1e-3
 NAMES: Final = ("a.jpg", "b c.jpg", "ü.png")
 
+PREDICTED: Final = "m@best"
+ORIGIN: Final = Predictions(
+    model="sha256:" + "a" * 64, stage="best", configuration="sha256:" + "b" * 64, classes=("dog", "yeti")
+)
 ATTRIBUTES_OF_IMAGES: Final = (
     '{"weather":"rain"}',
     '{"image_quality":0.5,"weather":"<rain> & "}',
@@ -69,14 +74,15 @@ class Came(NamedTuple):
     split: Split
     annotations: tuple[AnnotationRow, ...] | None
     attributes: str
+    layers: Mapping[LayerName, tuple[AnnotationRow, ...]]
 
 
 class Again(NamedTuple):
-    """What came back: what it was taken for, the assets by file name, and what was lost, by subject."""
+    """What came back: what it was taken for, the assets by file name, and where predictions come from."""
 
     taken_for: str
     assets: Mapping[str, Came]
-    told: Mapping[str, Sequence[Finding]]
+    predictions: Mapping[LayerName, Predictions]
     faults: Sequence[Any]
 
 
@@ -132,6 +138,8 @@ def versions(draw: st.DrawFn) -> list[AssetRow]:
         layers = {}
         if (count := draw(st.sampled_from((None, 0, 1, 2, 3)))) is not None:
             layers[GROUND_TRUTH] = tuple(draw(rows(10 * place + number + 1, width, height)) for number in range(count))
+        if (count := draw(st.sampled_from((None, None, 0, 2)))) is not None:
+            layers[PREDICTED] = tuple(draw(rows(10 * place + number + 6, width, height)) for number in range(count))
         said = draw(st.sampled_from(("", "", *ATTRIBUTES_OF_IMAGES)))
         if said:
             layers[ATTRIBUTES] = (AnnotationRow(attributes=said),)
@@ -142,15 +150,24 @@ def versions(draw: st.DrawFn) -> list[AssetRow]:
 def write(form: str, version: Sequence[AssetRow], folder: Path, scratch: Path) -> Findings:
     """Export a version into a folder, with empty files for its images, and return what is lost."""
     losses = Findings()
-    writer = exporter(form, Order(layer=GROUND_TRUTH, classes=CLASSES[:2], scratch=scratch, losses=losses))
+    beside = PREDICTED if FORMATS[form].with_predictions and any(PREDICTED in row.layers for row in version) else None
+    order = Order(
+        layer=GROUND_TRUTH,
+        classes=CLASSES[:2],
+        scratch=scratch,
+        losses=losses,
+        predictions=None if beside is None else (beside, ORIGIN),
+    )
+    writer = exporter_named(form)(order)
     members = []
     (folder / "images").mkdir(parents=True)
     for row in version:
         name = row.image.file_name
         (folder / "images" / name).touch()
-        image = exported_image(row, layer=GROUND_TRUTH, name=name, displayed=writer.displayed)
+        image = exported_image(row, layer=GROUND_TRUTH, name=name, displayed=writer.displayed, predictions=beside)
         members += [(member.name, b"".join(member.pieces)) for member in writer.add(image)]
     members += [(member.name, b"".join(member.pieces)) for member in writer.finish()]
+    order.close()
     for name, content in members:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         with (folder / name).open("xb") as file:
@@ -170,9 +187,9 @@ def read(folder: Path, version: Sequence[AssetRow], *, form: str | None = None) 
         image = images[record.image]
         found, layers = said_of(job, record, image, ClassResolver({}, policy=UnknownClasses.ADD))
         attributes = "".join(row.attributes for row in layers.get(ATTRIBUTES, ()))
-        came[image.file_name] = Came(image, record.split or Split.NONE, layers.get(GROUND_TRUTH), attributes)
+        came[image.file_name] = Came(image, record.split or Split.NONE, layers.get(GROUND_TRUTH), attributes, layers)
         faults += found.faults
-    return Again(reading.taken_for or reader.name, came, {}, faults)
+    return Again(reading.taken_for or reader.name, came, reading.predictions, faults)
 
 
 def told_of(losses: Findings) -> dict[str, list[Finding]]:

@@ -10,9 +10,20 @@ from hypothesis import given, settings
 from schemas.annotations import ATTRIBUTES, GROUND_TRUTH
 from schemas.reports import Finding
 from storage.datasets.rows import AnnotationRow, AssetRow
-from tests.workers.formats.round_trips import LOST_BY, Came, differences, read, told_of, versions, write
+from tests.workers.formats.round_trips import (
+    LOST_BY,
+    ORIGIN,
+    PREDICTED,
+    Came,
+    differences,
+    read,
+    told_of,
+    versions,
+    write,
+)
+from workers.formats.registry import FORMATS
 
-FORMATS = [
+NAMES = [
     "voc",
     "coco",
     "yolo",
@@ -24,11 +35,13 @@ FORMATS = [
     "datumaro",
     "cvat",
     "labelme",
+    "ymir",
+    "ymir-coco",
     "none",
 ]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", NAMES)
 @given(version=versions())
 @settings(max_examples=40, deadline=None)
 def test_what_differs_after_a_round_trip_is_what_was_told(form: str, version: list[AssetRow]) -> None:
@@ -38,11 +51,16 @@ def test_what_differs_after_a_round_trip_is_what_was_told(form: str, version: li
         again = read(Path(folder) / "there", version)
 
     assert not again.faults
+    assert again.taken_for == {"ymir-coco": "ymir"}.get(form, form)
     assert again.assets.keys() == {row.image.file_name for row in version}
+    has_predictions = FORMATS[form].with_predictions and any(PREDICTED in row.layers for row in version)
+    assert again.predictions == ({PREDICTED: ORIGIN} if has_predictions else {})
     for row in version:
-        _check_image(row, again.assets[row.image.file_name], told.get(row.image.file_name, []))
-        _check_annotations(row, again.assets[row.image.file_name], told)
-    assert again.taken_for == form or not any(GROUND_TRUTH in row.layers for row in version)
+        after = again.assets[row.image.file_name]
+        _check_image(row, after, told.get(row.image.file_name, []))
+        _check_annotations(row, row.layers.get(GROUND_TRUTH), after.annotations, told)
+        if has_predictions:
+            _check_annotations(row, row.layers.get(PREDICTED), after.layers.get(PREDICTED), told)
 
 
 def _check_image(before: AssetRow, after: Came, told: Sequence[Finding]) -> None:
@@ -53,15 +71,19 @@ def _check_image(before: AssetRow, after: Came, told: Sequence[Finding]) -> None
     assert after.image.file_name == before.image.file_name
 
 
-def _check_annotations(before: AssetRow, after: Came, told: dict[str, list[Finding]]) -> None:
-    given = before.layers.get(GROUND_TRUTH)
+def _check_annotations(
+    before: AssetRow,
+    given: Sequence[AnnotationRow] | None,
+    found: Sequence[AnnotationRow] | None,
+    told: dict[str, list[Finding]],
+) -> None:
     told_of_image = {finding.kind for finding in told.get(before.image.file_name, ())}
-    assert (given is None) == (after.annotations is None) or "annotations of images" in told_of_image
-    if given is None or after.annotations is None:
+    assert (given is None) == (found is None) or "annotations of images" in told_of_image
+    if given is None or found is None:
         return
     kept = [row for row in given if not _is_left_out(_told_of(before, row, told))]
-    assert len(after.annotations) == len(kept)
-    for one, other in zip(kept, after.annotations, strict=True):
+    assert len(found) == len(kept)
+    for one, other in zip(kept, found, strict=True):
         kinds = {finding.kind for finding in _told_of(before, one, told)}
         differing = differences(one, other)
         assert differing <= {field for kind in kinds for field in LOST_BY[kind]} | _implied(one), (one, other, kinds)
