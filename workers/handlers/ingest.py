@@ -247,8 +247,11 @@ class _Import:
         self._work.progress(0.95, "keeping the version")
         kept = await self._tools.library.keep(content)
         report = await self._report(summary)
+        parameters = self._work.parameters
+        # Annotation ids are inherited from the base: that is where the line of work comes from.
+        parents = () if parameters.base is None else (self._work.task.version_of("/base"),)
         return Outcome(
-            records=(version_draft(self._work.parameters, kept, parents=()),),
+            records=(version_draft(parameters, kept, parents=parents),),
             new_classes=self._classes.new_classes(),
             result=TaskResult(summary=summary),
             report=report,

@@ -71,13 +71,14 @@ def test_the_type_is_that_of_the_content_not_of_the_name(tmp_path: Path, kind: s
     assert (row.width, row.height, row.channels, row.orientation) == (40, 30, 3, 1)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_size_and_hash_are_those_of_the_image_as_displayed(tmp_path: Path, orientation: int) -> None:
+def test_size_and_hash_are_those_of_the_image_as_displayed(tmp_path: Path, kind: str, orientation: int) -> None:
     # Large flat areas, so that the hash does not hang on how a decoder rounds.
     stored = a_picture(3).resize((400, 300), Image.Resampling.NEAREST)
     exif, buffer = Image.Exif(), io.BytesIO()
     exif[0x0112] = orientation
-    stored.save(buffer, "JPEG", exif=exif, quality=95)
+    stored.save(buffer, kind, exif=exif, quality=95)
     displayed = ImageOps.exif_transpose(Image.open(buffer))
     assert displayed is not None
 
