@@ -1,7 +1,7 @@
 """Ark: YMIR's text of boxes, one file for each image and one line for each box."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,8 @@ from workers.formats.voc_layout import Matches
 
 FOLDERS: Final = frozenset({"annotations", "labels", "gt", "ark"})
 IMAGE_FOLDERS: Final = frozenset({"images", "jpegimages", "assets"})
+PREDICTIONS: Final = frozenset({"pred", "predictions"})
+PREDICTED: Final = "left out: it is a prediction; import a folder of images and predictions into a layer of its own"
 LOOKED_AT: Final = 1_000
 HEAD_BYTES: Final = 4_096
 # Class, four corners and, maybe, quality and angle; YOLO has blanks where this has commas.
@@ -35,31 +37,56 @@ class Ark:
         """
         if any(_is_index(listing.folder / path) for path in listing.others if base_name(path).lower() in INDEX_NAMES):
             return True
-        heads = (_head(listing.folder / path) for path in list(_text_files(listing))[:LOOKED_AT])
+        heads = (_head(listing.folder / path) for path in _text_files(listing.others)[:LOOKED_AT])
         first = next((head[0] for head in heads if head), "")
         return bool(_LINE.fullmatch(first.strip(",")))
 
     def read(self, listing: Listing) -> Reading:
         """Return each image with the text file that an index names, else has its name; without one not annotated."""
-        indexes = Indexes(listing)
+        used, left_out = _without_predictions(listing)
+        indexes = Indexes(listing._replace(others=used))
         matches = Matches(listing.folder, listing.images, ignoring=IMAGE_FOLDERS | FOLDERS, named_in=None)
         taken = set(indexes.files.values())
-        for path in _text_files(listing):
+        for path in _text_files(used):
             if path not in taken:
                 matches.add(path)
         files = {**matches.files, **indexes.files}
-        findings: list[Finding] = [*indexes.findings, *matches.findings]
+        findings = [*left_out, *indexes.findings, *matches.findings]
         classes = ClassLists(listing)
         faults = [*indexes.faults, *matches.faults, *classes.faults]
         records = _records(listing, files, indexes.splits)
         return Reading(len(listing.images), records, findings, faults, ArkFiles(classes))
 
 
-def _text_files(listing: Listing) -> Iterator[str]:
-    files = [path for path in listing.others if path.lower().endswith(".txt") and not is_class_list(path)]
-    files = [path for path in files if "imagesets" not in path.lower().split("/")]
-    inside = [path for path in files if not FOLDERS.isdisjoint(path.lower().split("/")[:-1])]
-    return iter(inside or files)
+def _text_files(others: Sequence[str]) -> Sequence[str]:
+    return [
+        path
+        for path in others
+        if path.lower().endswith(".txt") and not is_class_list(path) and "imagesets" not in _folders(path)
+    ]
+
+
+def _without_predictions(listing: Listing) -> tuple[Sequence[str], list[Finding]]:
+    """Return the files that are not for images, without predictions if there are others, and what is left out."""
+    texts = _text_files(listing.others)
+    labels = [path for path in texts if _folders(path).isdisjoint(PREDICTIONS)]
+    inside = [path for path in labels if not _folders(path).isdisjoint(FOLDERS)]
+    kept = frozenset(inside or labels or texts)
+    details = {
+        path: PREDICTED if not _folders(path).isdisjoint(PREDICTIONS) else "left out: not in a folder of annotations"
+        for path in texts
+        if path not in kept
+    }
+    used = [
+        path
+        for path in listing.others
+        if path not in details and (not labels or _folders(path).isdisjoint(PREDICTIONS))
+    ]
+    return used, [Finding(subject=path, detail=detail, kind="left out") for path, detail in details.items()]
+
+
+def _folders(path: str) -> frozenset[str]:
+    return frozenset(path.lower().split("/")[:-1])
 
 
 def _records(listing: Listing, files: Mapping[str, str], splits: Mapping[str, Split]) -> Iterator[FileRecord]:

@@ -38,7 +38,7 @@ class CvatDocument:
 
         Raise Invalid where it is no XML, or speaks of a video.
         """
-        taken: dict[str, int] = {}
+        taken: dict[str, Element] = {}
         for element in self._xml.elements():
             if element.name == "image":
                 yield from self._image(element, names, taken)
@@ -65,7 +65,9 @@ class CvatDocument:
         """Return the split that an image names as its subset, else the one that the document is named after."""
         return place.split or split_of(self.name)
 
-    def _image(self, element: Element, names: ImageNames, taken: dict[str, int]) -> Iterator[tuple[str, ListedImage]]:
+    def _image(
+        self, element: Element, names: ImageNames, taken: dict[str, Element]
+    ) -> Iterator[tuple[str, ListedImage]]:
         named = element.attributes.get("name", "")
         candidates = names.find(named, near=self.name)
         if not named:
@@ -75,8 +77,8 @@ class CvatDocument:
             self.findings.append(Finding(subject=self._at(element.line), detail=detail, kind=IMAGE_MISSING))
         elif len(candidates) > 1:
             self._fault(f"{named!r} matches both {candidates[0]} and {candidates[1]}", element.line)
-        elif taken.setdefault(candidates[0], element.line) != element.line:
-            self._fault(f"{candidates[0]} is listed in line {taken[candidates[0]]} as well", element.line)
+        elif taken.setdefault(candidates[0], element).start != element.start:
+            self._fault(f"{candidates[0]} is listed in line {taken[candidates[0]].line} as well", element.line)
         else:
             split = split_of(element.attributes.get("subset", ""))
             yield candidates[0], ListedImage(element.line, element.start, element.end, split)

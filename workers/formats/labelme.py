@@ -2,6 +2,7 @@
 
 import mmap
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -127,7 +128,7 @@ def _value(path: Path, name: str) -> Any:  # noqa: ANN401 - foreign JSON
         if len(data) - (end - start) > BYTES_AT_MOST:
             detail = f"has more than {BYTES_AT_MOST >> 20} MiB beside its picture"
             raise Invalid(f"{name} {detail}.", step="Split or remove it.", faults=[Fault(detail, name)])
-        text = data[:start] + data[end:]
+        text = (data[:start] + data[end:]).removeprefix(BOM_UTF8)
         del picture
     try:
         return orjson.loads(text)

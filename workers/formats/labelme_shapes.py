@@ -89,7 +89,7 @@ class _Reader:
     def _shape(self, shape: Any) -> None:  # noqa: ANN401 - foreign JSON
         if not isinstance(shape, dict):
             raise Wrong("is not an object")
-        kind = shape.get("shape_type", "polygon")
+        kind = shape.get("shape_type") or "polygon"
         if not isinstance(kind, str):
             raise Wrong("is no text", ".shape_type")
         if kind in LINES:

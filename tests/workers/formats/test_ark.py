@@ -107,6 +107,13 @@ def test_an_empty_file_says_that_there_is_nothing_and_none_says_nothing(tmp_path
     assert [labels and len(labels.annotations) for labels in found.labels.values()] == [1, None, 0]
 
 
+def test_predictions_alone_are_taken(tmp_path: Path) -> None:
+    found = read(tmp_path, "ark", {"images/1.jpg": b"", "predictions/1.txt": "cat, 1, 2, 3, 4"})
+
+    assert len(found.rows) == 1
+    assert not list(found.reading.findings)
+
+
 @pytest.mark.parametrize(
     ("line", "detail"),
     [

@@ -234,6 +234,14 @@ def test_a_document_that_is_wrong_is_named_with_its_line(tmp_path: Path, text: s
     assert faults[0].pointer == f"{NAME}:{line}"
 
 
+def test_an_image_that_a_single_line_lists_twice_is_a_fault(tmp_path: Path) -> None:
+    text = a_document(an_image(), an_image()).replace("\n", "")
+
+    faults = faults_of(tmp_path, "cvat", {"images/1.jpg": b"", NAME: text})
+
+    assert "is listed in line 1 as well" in faults[0].detail
+
+
 def test_files_of_voc_are_not_taken_for_cvat(tmp_path: Path) -> None:
     (tmp_path / "1.jpg").touch()
     (tmp_path / "1.xml").write_text("<annotation><object/></annotation>")

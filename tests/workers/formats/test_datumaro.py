@@ -147,6 +147,12 @@ def test_documents_of_old_releases_have_no_version(tmp_path: Path) -> None:
     assert len(read(tmp_path, "datumaro", {"images/1.jpg": b"", NAME: document}).rows) == 1
 
 
+def test_a_byte_order_mark_is_no_part_of_the_document(tmp_path: Path) -> None:
+    text = "\ufeff" + dumps(a_document(an_item(an_annotation())))
+
+    assert len(read(tmp_path, "datumaro", {"images/1.jpg": b"", NAME: text}).rows) == 1
+
+
 def test_what_cannot_be_kept_is_told(tmp_path: Path) -> None:
     line = {"id": 0, "type": "polyline", "points": [1, 1, 2, 2], "label_id": 0}
 

@@ -46,6 +46,22 @@ def read(name: str) -> tuple[Reading, dict[str, Labels | None], dict[str, Split 
     return reading, labels, splits
 
 
+def test_ark() -> None:
+    reading, labels, splits = read("ark")
+
+    rows = {name.rpartition("/")[2][:4]: found and found.annotations for name, found in labels.items()}
+    cat = AnnotationRow("cat", (4.0, 2.0, 10.0, 11.0), quality=0.5)
+    tv = AnnotationRow("tv", (3.0, 4.0, 6.0, 6.0))
+    assert len(rows) == 6
+    assert rows["c836"] == (cat, tv)
+    assert rows["8e37"] == (cat._replace(box=(2.0, 2.0, 10.0, 11.0)), tv._replace(rotation=0.25))
+    assert rows["edc8"] == ()
+    assert {*splits.values()} == {None}
+    assert {(finding.subject.split("/")[0], finding.kind) for finding in reading.findings} == {
+        ("predictions", "left out")
+    }
+
+
 def test_datumaro() -> None:
     reading, labels, splits = read("datumaro")
 

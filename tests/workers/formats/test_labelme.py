@@ -138,6 +138,12 @@ def test_files_are_found_by_the_image_that_they_name_else_by_their_own_name(tmp_
     assert [finding.subject for finding in found.reading.findings] == ["json/gone.json"]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    text = "\ufeff" + dumps(a_file(a_shape(shape_type=None, points=[[1, 1], [6, 1], [6, 6]])))
+
+    assert len(read(tmp_path, "labelme", {"1.jpg": b"", NAME: text}).rows) == 1
+
+
 def test_two_files_of_one_image_are_a_fault_that_names_both(tmp_path: Path) -> None:
     found = read(tmp_path, "labelme", {"1.jpg": b"", "a.json": a_file(), "b.json": a_file()})
 
