@@ -9,6 +9,8 @@ from storage.datasets.rows import AnnotationRow
 from workers.formats.parts import Part, box_about, ellipse, joined, shapes_of
 from workers.formats.rle import mask_of, mask_row
 
+OTHERS = ("rotation", "area", "quality", "attributes", "author", "id")
+
 numbers = st.integers(0, 40).map(lambda number: number / 4)
 boxes = st.tuples(numbers, numbers, numbers, numbers)
 polygons = st.lists(st.lists(numbers, min_size=6, max_size=6).map(tuple), max_size=2).map(tuple)
@@ -26,6 +28,7 @@ rows = st.builds(
     keypoints=points.map(lambda found: tuple(number for point in found for number in point)),
     crowd=st.booleans(),
     confidence=st.none() | st.just(0.5),
+    **{name: st.just(AnnotationRow._field_defaults[name]) for name in OTHERS},
 )
 
 
