@@ -51,7 +51,7 @@ def test_boxes_come_with_all_that_they_say(tmp_path: Path) -> None:
     assert row == AnnotationRow(
         "car",
         (1.1, 2.0, 3.4, 4.0),
-        rotation=pytest.approx(math.radians(-10)),
+        rotation=math.radians(-10),
         attributes='{"occluded":true,"source":"auto","z_order":3}',
     )
     assert found.only.size == (40, 30)

@@ -105,7 +105,7 @@ def test_cvat() -> None:
     assert first.displayed
     assert first.dropped == ("<polyline>",)
     assert labels["images/1.jpg"] == Labels(size=(40, 30), displayed=True)
-    assert last.annotations[1] == AnnotationRow("dog", (6.0, 8.0, 8.0, 4.0), rotation=pytest.approx(math.pi / 6))
+    assert last.annotations[1] == AnnotationRow("dog", (6.0, 8.0, 8.0, 4.0), rotation=math.radians(30))
     assert [*splits.values()] == [Split.TRAINING, Split.TRAINING, Split.VALIDATION]
     assert not list(reading.findings)
 

@@ -23,13 +23,19 @@ from workers.formats.rle import pixels_of
 NAME = "1.json"
 
 
-def a_shape(kind: str = "rectangle", *points: list[float], **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+def a_shape(kind: Any = "rectangle", *points: list[float], **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     shape = {"label": "Cat", "points": list(points) or [[1, 2], [4.5, 6]], "group_id": None, "shape_type": kind}
     return {**shape, "description": "", "flags": {}, "mask": None, **changes}
 
 
 def a_file(*shapes: Any, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
-    head = {"version": "5.5.0", "flags": {}, "shapes": list(shapes), "imagePath": "1.jpg", "imageData": None}
+    head: dict[str, Any] = {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": list(shapes),
+        "imagePath": "1.jpg",
+        "imageData": None,
+    }
     return {**head, "imageHeight": 30, "imageWidth": 40, **changes}
 
 
@@ -46,7 +52,12 @@ def a_picture(width: int = 3, height: int = 2) -> str:
 
 
 def test_rectangles_come_with_all_that_they_say(tmp_path: Path) -> None:
-    more = {"flags": {"occluded": True}, "description": "sleeps", "attributes": {"age": 3}, "score": 0.5}
+    more: dict[str, Any] = {
+        "flags": {"occluded": True},
+        "description": "sleeps",
+        "attributes": {"age": 3},
+        "score": 0.5,
+    }
 
     found = read_one(tmp_path, a_shape(annotation_id="0a" * 16, **more), flags={"indoors": True})
 
@@ -174,7 +185,7 @@ def test_a_picture_without_its_image_is_told_with_what_to_do(tmp_path: Path) -> 
 
 def test_coordinates_are_of_the_displayed_picture_unless_the_size_says_otherwise(tmp_path: Path) -> None:
     turned = ImageRow(b"", width=30, height=40, orientation=6)
-    files = {"1.jpg": b"", NAME: a_file(a_shape())}
+    files: dict[str, object] = {"1.jpg": b"", NAME: a_file(a_shape())}
 
     stored = read(tmp_path, "labelme", files, image=turned)
     displayed = read(tmp_path, "labelme", {NAME: a_file(a_shape(), imageWidth=30, imageHeight=40)}, image=turned)

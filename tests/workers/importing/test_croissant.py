@@ -153,7 +153,7 @@ async def test_mlcroissant_reads_all_records(place: Place, tmp_path: Path, mlcro
     folder = tmp_path / "there"
     await a_croissant(place, folder)
 
-    arguments = [mlcroissant_python, "-c", READS, folder / "croissant.json"]
+    arguments = [str(mlcroissant_python), "-c", READS, str(folder / "croissant.json")]
     done = subprocess.run(arguments, check=False, capture_output=True, text=True)  # noqa: ASYNC221 - a test waits
 
     assert done.returncode == 0, done.stderr[-2_000:]

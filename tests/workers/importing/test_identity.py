@@ -111,7 +111,8 @@ async def test_what_a_format_holds_comes_back(place: Place, pool: ImagePool, for
     imported = await place.imported(pool, folder)
     after: dict[str, AssetRow] = {row.asset: row for row in (await place.rows(imported)).values()}
 
-    losses = set(outcome.result.summary["losses"])
+    summary: dict[str, Any] = outcome.result.summary
+    losses = set(summary["losses"])
     assert losses <= {"annotation ids", "splits of images"}
     assert ("annotation ids" in losses) is not keeps_ids
     assert imported.result.summary["format"] == form
