@@ -9,7 +9,7 @@ import orjson
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow
 from workers.formats.class_numbers import ClassNumbers
-from workers.formats.croissant_metadata import CroissantFile, metadata
+from workers.formats.croissant_metadata import CroissantFile, metadata, table_name
 from workers.formats.exporter import ExportedImage, Member, Order
 from workers.formats.split_lists import SPLIT_NAMES
 from workers.formats.spool import Spool
@@ -19,7 +19,7 @@ FILE: Final = "croissant.json"
 
 
 class CroissantExporter:
-    """``croissant.json``, ``images.jsonl`` and ``annotations.jsonl``: rows of what the metadata describe.
+    """``croissant.json`` and ``tables/{images,annotations}.jsonl``: rows of what the metadata describe.
 
     Nothing is lost. What nobody told the project, such as a citation, is left out and never made up.
     """
@@ -46,8 +46,8 @@ class CroissantExporter:
     def finish(self) -> Iterator[Member]:
         """Yield the tables and, with their digests, the metadata."""
         files: list[CroissantFile] = []
-        for name, spool in (("images.jsonl", self._images), ("annotations.jsonl", self._annotations)):
-            yield Member(name, _hashed(name, spool, files))
+        for table, spool in (("images", self._images), ("annotations", self._annotations)):
+            yield Member(table_name(table), _hashed(table_name(table), spool, files))
         for field in ("url", "creator", "datePublished", "citeAs"):
             detail = f"The project does not know the field {field} of Croissant; add it before you publish."
             self._order.losses.add(FILE, detail, kind="not known")

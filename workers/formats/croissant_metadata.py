@@ -75,6 +75,11 @@ CONTEXT: Final[Mapping[str, Any]] = {
 }
 
 
+def table_name(table: str) -> str:
+    """Return the file of a table."""
+    return f"tables/{table}.jsonl"
+
+
 class CroissantFile(NamedTuple):
     """A table that was written: its name, the SHA-256 of its bytes in hex, and how many they are."""
 
@@ -243,7 +248,7 @@ def _column(table: str, name: str, kind: str, description: str) -> dict[str, Any
 
 
 def _source(table: str, column: str) -> dict[str, Any]:
-    return {"fileObject": {"@id": f"{table}.jsonl"}, "extract": {"column": column}}
+    return {"fileObject": {"@id": table_name(table)}, "extract": {"column": column}}
 
 
 def _field(identity: str, kind: str | list[str]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ async def test_what_the_metadata_say_of_files_is_true(place: Place, tmp_path: Pa
     metadata = metadata_of(folder)
     files = [entry for entry in metadata["distribution"] if entry["@type"] == "cr:FileObject"]
     assert metadata["conformsTo"] == "http://mlcommons.org/croissant/1.1"
-    assert [file["contentUrl"] for file in files] == ["images.jsonl", "annotations.jsonl"]
+    assert [file["contentUrl"] for file in files] == ["tables/images.jsonl", "tables/annotations.jsonl"]
     for file in files:
         data = (folder / file["contentUrl"]).read_bytes()
         assert file["sha256"] == hashlib.sha256(data).hexdigest()
@@ -107,7 +107,7 @@ async def test_every_field_has_its_column_and_every_reference_its_target(place: 
         target = field.get("references", {})
         assert not target or target.get("field", {}).get("@id", "images/image") in fields
     for name in ("images", "annotations"):
-        row = orjson.loads((folder / f"{name}.jsonl").read_bytes().splitlines()[0])
+        row = orjson.loads((folder / f"tables/{name}.jsonl").read_bytes().splitlines()[0])
         assert {f"{name}/{column}" for column in row} == {key for key in fields if key.startswith(f"{name}/")}
 
 
