@@ -9,7 +9,8 @@ import orjson
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow
 from workers.formats.class_numbers import ClassNumbers
-from workers.formats.croissant_metadata import CroissantFile, metadata, table_name
+from workers.formats.croissant_metadata import CroissantFile, metadata
+from workers.formats.croissant_records import table_name
 from workers.formats.exporter import ExportedImage, Member, Order
 from workers.formats.split_lists import SPLIT_NAMES
 from workers.formats.spool import Spool

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import orjson
 from pydantic import JsonValue
 
-from workers.formats.cvat_shapes import IMAGE_TAG, typed
+from workers.formats.cvat_shapes import IMAGE_TAG
+from workers.formats.cvat_values import typed
 from workers.formats.xml_text import UNSAYABLE, escaped
 
 

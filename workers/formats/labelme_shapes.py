@@ -1,20 +1,17 @@
 """What one LabelMe file says of its image."""
 
-import base64
-import io
 import math
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from pydantic import JsonValue
 
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import AnnotationRow, ImageRow, MaskRow, attributes_text
 from workers.formats.format import Labels, id_of
 from workers.formats.frames import stored_size
-from workers.formats.json_values import Wrong, a_list, a_number, an_object, numbers, polygon_of
+from workers.formats.json_values import Wrong, a_list, a_number, an_object, polygon_of
+from workers.formats.labelme_places import picture_of, points_of, rectangle, so_many, turned_box
 from workers.formats.parts import Part, ellipse, joined
 from workers.formats.rle import PIXELS_AT_MOST, mask_of
 from workers.formats.voc_labels import class_name
@@ -33,7 +30,6 @@ OCCLUDED: Final = "occluded"
 ROTATED: Final = "rotated"
 """What we say of a polygon that is a turned box, which LabelMe does not know."""
 LINES: Final = frozenset({"line", "linestrip"})
-CORNERS: Final = 4
 
 
 def labels_of(value: Any, *, name: str, image: ImageRow | None) -> Labels:  # noqa: ANN401 - foreign JSON
@@ -107,15 +103,15 @@ class _Reader:
         self.parts.append(Part(row, attributes, _group(shape)))
 
     def _placed(self, kind: str, shape: dict[str, Any]) -> AnnotationRow:
-        points = _points(shape)
+        points = points_of(shape)
         if kind == "polygon":
-            rotated = _rotated(points) if shape.get(ROTATED) is True else None
+            rotated = turned_box(points) if shape.get(ROTATED) is True else None
             return rotated or AnnotationRow(polygons=(polygon_of(points, ".points"),))
         if kind == "rectangle":
-            return AnnotationRow(box=_rectangle(points))
+            return AnnotationRow(box=rectangle(points))
         if kind == "circle":
             self.dropped.append("the form of circles, which become polygons,")
-            x, y, edge_x, edge_y = _count(points, 2, "a circle")
+            x, y, edge_x, edge_y = so_many(points, 2, "a circle")
             radius = math.hypot(edge_x - x, edge_y - y)
             return AnnotationRow(polygons=(ellipse((x, y), (radius, radius)),))
         if kind in {"point", "points"}:
@@ -127,63 +123,18 @@ class _Reader:
         raise Wrong(f"is no type of shape that is known: {kind[:50]!r}", ".shape_type")
 
     def _mask(self, points: tuple[float, ...], text: Any) -> MaskRow | None:  # noqa: ANN401 - foreign JSON
-        left, top, *_ = (round(number) for number in _count(points, 2, "a mask"))
+        left, top, *_ = (round(number) for number in so_many(points, 2, "a mask"))
         if self._image is None:
             return None
         sizes = [(self._image.width, self._image.height), stored_size(self._image)]
         across, down = self.size if self.size in sizes else sizes[0]
-        inside = _picture(text, at_most=(across - left, down - top))
+        inside = picture_of(text, at_most=(across - left, down - top))
         height, width = inside.shape
         if left < 0 or top < 0:
             raise Wrong(f"reaches out of the image: it begins at {left}, {top}", ".points")
         pixels = np.zeros((down, across), dtype=np.bool_)
         pixels[top : top + height, left : left + width] = inside
         return mask_of(pixels)
-
-
-def _points(shape: dict[str, Any]) -> tuple[float, ...]:
-    points = a_list(shape.get("points"), ".points")
-    pairs = [numbers(point, f".points[{position}]", count=2) for position, point in enumerate(points)]
-    if not pairs:
-        raise Wrong("has no point", ".points")
-    return tuple(number for pair in pairs for number in pair)
-
-
-def _count(points: tuple[float, ...], count: int, what: str) -> tuple[float, ...]:
-    if len(points) != 2 * count:
-        raise Wrong(f"has {len(points) // 2} points; {what} needs {count}", ".points")
-    return points
-
-
-def _rectangle(points: tuple[float, ...]) -> tuple[float, float, float, float]:
-    if len(points) == 2 * CORNERS:
-        # As newer versions write it: all four corners.
-        points = min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2])
-    left, top, right, bottom = _count(points, 2, "a rectangle")
-    return min(left, right), min(top, bottom), abs(right - left), abs(bottom - top)
-
-
-def _rotated(points: tuple[float, ...]) -> AnnotationRow | None:
-    """Return the turned box whose corners some points are, as we write it; None where they are no such corners."""
-    if len(points) != 2 * CORNERS:
-        return None
-    across, down = points[2] - points[0], points[3] - points[1]
-    width, height = math.hypot(across, down), math.hypot(points[4] - points[2], points[5] - points[3])
-    if not width:
-        across, down = points[5] - points[3], points[2] - points[4]
-    middle = (points[0] + points[4]) / 2, (points[1] + points[5]) / 2
-    box = (middle[0] - width / 2, middle[1] - height / 2, width, height)
-    return AnnotationRow(box=box, rotation=math.atan2(down, across))
-
-
-def _picture(text: Any, *, at_most: tuple[int, int]) -> NDArray[np.bool_]:  # noqa: ANN401 - foreign JSON
-    try:
-        with Image.open(io.BytesIO(base64.b64decode(text)), formats=["PNG"]) as picture:
-            if picture.width > at_most[0] or picture.height > at_most[1]:
-                raise Wrong(f"reaches out of the image: it has {picture.width} x {picture.height} pixels", ".mask")
-            return np.asarray(picture.convert("L")) > 0
-    except (TypeError, ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Wrong("is no PNG picture as base64", ".mask") from error
 
 
 def _class(shape: dict[str, Any]) -> str:
