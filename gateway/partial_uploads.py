@@ -17,6 +17,7 @@ from gateway.operations import BINARY
 from gateway.problems import Refused
 from gateway.services import Services
 from gateway.tus import MISMATCH, Checksum
+from schemas.blobs import BlobRef
 from schemas.errors import Conflict, Invalid, NotFound, Unavailable
 from schemas.schema import Id
 from schemas.uploads import PartialUpload, Upload, UploadPart
@@ -153,6 +154,20 @@ class PartialUploads:
             raise Refused(HTTPStatus.CONFLICT, detail, step=STEP) from conflict
 
     async def _put_together(self, upload: PartialUpload) -> Upload:
+        media_type = mimetypes.guess_type(upload.name)[0] or BINARY
+        last = await self._last(upload.id)
+        if last is not None and last.number == 0:
+            blob = last.blob.model_copy(update={"media_type": media_type})
+        else:
+            blob = await self._joined_blob(upload, media_type)
+        whole = Upload(id=upload.id, name=upload.name, blob=blob, created_by=upload.created_by, created_at=self._now())
+        try:
+            await self._whole.add(whole)
+        except Conflict:
+            return await self._whole.get(upload.id)
+        return whole
+
+    async def _joined_blob(self, upload: PartialUpload, media_type: str) -> BlobRef:
         spool = self._settings.spool
         await asyncio.to_thread(spool.mkdir, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="ymir-upload-", dir=spool) as folder:
@@ -162,14 +177,7 @@ class PartialUploads:
             except OSError as error:
                 message = f"The upload could not be put together: {error.strerror}."
                 raise Unavailable(message, step="Free disk space.") from error
-            media_type = mimetypes.guess_type(upload.name)[0] or BINARY
-            blob = await self._blobs.put_file(path, media_type=media_type, digest=digest)
-        whole = Upload(id=upload.id, name=upload.name, blob=blob, created_by=upload.created_by, created_at=self._now())
-        try:
-            await self._whole.add(whole)
-        except Conflict:
-            return await self._whole.get(upload.id)
-        return whole
+            return await self._blobs.put_file(path, media_type=media_type, digest=digest)
 
     async def _joined(self, upload: PartialUpload, path: Path) -> str:
         digest = hashlib.sha256()

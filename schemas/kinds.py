@@ -20,6 +20,7 @@ from schemas.tasks import Task
 from schemas.uploads import PartialUpload, Upload, UploadPart
 
 # The task comes first: whoever reads the kinds in this order finds the records of every task that had ended by then.
+# So do the parts of an upload come before what they become.
 KINDS: Final[tuple[type[Document], ...]] = (
     Task,
     ApiKey,
@@ -40,7 +41,7 @@ KINDS: Final[tuple[type[Document], ...]] = (
     Segment,
     Statistics,
     Tag,
-    Upload,
     UploadPart,
+    Upload,
     Version,
 )

@@ -25,7 +25,7 @@ Report = Callable[[float, str], None]
 PIECE_BYTES: Final = 1 << 20
 LISTED_TOGETHER: Final = 1_000
 CONNECT_SECONDS: Final = 5.0
-READ_SECONDS: Final = 60.0
+READ_SECONDS: Final = 30.0
 TRIES: Final = 4
 
 _MISSING: Final = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound", "NoSuchObject"})
@@ -49,9 +49,17 @@ async def fetch_prefix(
     try:
         return await _Fetching(shelf, folder, threads, stopped, settings, progress).all_of(prefix)
     finally:
-        # The folder goes away afterwards: nobody may be writing into it by then.
+        # The folder goes away afterwards: nobody writes into it from here, though some may be waiting for bytes.
         stopped.set()
-        await asyncio.to_thread(threads.shutdown, cancel_futures=True)
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def file_of(folder: Path, name: str, *, key: str) -> Path:
+    """Return the file in a folder for an object of a name; raise Invalid for one that could lie outside."""
+    if {"", ".", ".."} & set(name.split("/")) or "\0" in name:
+        message = f"The object {key!r} has a name that no file can have."
+        raise Invalid(message, step="Rename it, or import a part of the prefix.")
+    return folder / name
 
 
 def _server_of(place: str, server: str | None, settings: ImportSettings) -> tuple[str, S3Server]:
@@ -112,14 +120,15 @@ class _Shelf(NamedTuple):
     def fetch(self, key: str, to: Path, *, size: int, stopped: threading.Event) -> None:
         """Write an object into a file; raise Unavailable if it has another size than it was listed with."""
         have = 0
-        with self.errors(key), closing(self.client.get_object(self.bucket, key)) as response, to.open("wb") as file:
-            for piece in response.stream(PIECE_BYTES):
-                have += len(piece)
-                if stopped.is_set():
-                    raise _StoppedError
-                if have > size:
-                    break
-                file.write(piece)
+        with self.errors(key), closing(self.client.get_object(self.bucket, key)) as response:
+            _go_on_unless(stopped)
+            with to.open("wb") as file:
+                for piece in response.stream(PIECE_BYTES):
+                    have += len(piece)
+                    if have > size:
+                        break
+                    _go_on_unless(stopped)
+                    file.write(piece)
         if have != size:
             message = f"The object {key!r} has another size than the {size} bytes it was listed with."
             raise Unavailable(message, step="Import it when nobody writes to it.")
@@ -207,10 +216,8 @@ class _Fetching:
             raise Invalid(message, step="Import a part of it, or have YMIR_DOWNLOAD_BYTES raised.")
 
     def _fetched(self, key: str, name: str, size: int) -> None:
-        if {"", ".", ".."} & set(name.split("/")) or "\0" in name:
-            message = f"The object {key!r} has a name that no file can have."
-            raise Invalid(message, step="Rename it, or import a part of the prefix.")
-        target = self._folder / name
+        target = file_of(self._folder, name, key=key)
+        _go_on_unless(self._stopped)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._shelf.fetch(key, target, size=size, stopped=self._stopped)
@@ -226,3 +233,8 @@ class _Fetching:
 
 class _StoppedError(Exception):
     """The fetching is to end."""
+
+
+def _go_on_unless(stopped: threading.Event) -> None:
+    if stopped.is_set():
+        raise _StoppedError

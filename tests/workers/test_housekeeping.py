@@ -11,7 +11,7 @@ from schemas.outcomes import Outcome
 from schemas.requests import RememberedRequest
 from schemas.schema import Document, digest_of, new_id
 from schemas.tasks import Task
-from schemas.uploads import Upload
+from schemas.uploads import PartialUpload, Upload, UploadPart
 from storage.event_log import EventLog
 from storage.sqlite import open_database
 from tests.factories import NOON, PROJECT, a_task
@@ -48,6 +48,24 @@ BLOB = BlobRef(digest=digest_of(b""), size=0)
 
 def a_fact_at(at: datetime) -> Fact:
     return Fact(id=new_id(), type=EventType.TASK_QUEUED, subject=new_id(), time=at)
+
+
+async def test_an_upload_that_was_not_sent_in_time_goes_with_its_parts(tmp_path: Path) -> None:
+    async with open_database(tmp_path / "ymir.db") as database:
+        for expires_at in (NOON, NOON + timedelta(seconds=1)):
+            upload = PartialUpload(
+                id=new_id(), name="zip", owner=new_id(), created_by="me", created_at=NOON, expires_at=expires_at
+            )
+            await database.documents(PartialUpload).add(upload)
+            await database.documents(UploadPart).add(UploadPart.after(None, BLOB, upload=upload))
+        event_log, later = EventLog(database, "test"), NOON + timedelta(seconds=1)
+        house = Housekeeping(database=database, event_log=event_log, clock=lambda: later, settings=WorkerSettings())
+
+        await house.tidy()
+
+        (kept,) = (await database.documents(PartialUpload).list()).items
+        assert [part.upload for part in (await database.documents(UploadPart).list()).items] == [kept.id]
+        assert kept.expires_at == later
 
 
 async def test_an_upload_stays_while_a_task_that_has_not_ended_names_it(tmp_path: Path) -> None:

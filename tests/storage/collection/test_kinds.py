@@ -34,6 +34,10 @@ def test_tasks_are_read_before_the_records_that_they_make() -> None:
     assert KINDS[0] is Task
 
 
+def test_parts_of_uploads_are_read_before_the_uploads_that_they_become() -> None:
+    assert KINDS.index(UploadPart) < KINDS.index(Upload)
+
+
 def test_which_kinds_name_blobs_is_read_off_their_schemas() -> None:
     naming = {kind for kind in KINDS if names_blobs(kind)}
 

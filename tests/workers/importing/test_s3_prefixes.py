@@ -1,5 +1,6 @@
 """Imports from a prefix of an S3 server."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from minio import Minio
 
 from schemas.errors import Invalid, Unavailable, YmirError
@@ -15,7 +18,7 @@ from tests.workers.imports import Place, draft_of
 from tests.workers.pictures import a_jpeg, a_voc_folder
 from workers.image_pool import ImagePool
 from workers.importing.settings import ImportSettings
-from workers.s3_prefixes import fetch_prefix
+from workers.s3_prefixes import fetch_prefix, file_of
 
 
 class Lake:
@@ -169,6 +172,24 @@ async def test_a_server_that_is_not_there_is_unavailable(
     )
 
     assert isinstance(error, Unavailable)
+
+
+@pytest.mark.parametrize("name", ["../a", "a/../../b", "/etc/passwd", "a//b", ".", "", "a\0b", "a/."])
+def test_a_name_that_would_lie_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Invalid, match="no file can have"):
+        file_of(tmp_path, name, key=name)
+
+
+@given(st.text(max_size=20))
+def test_no_name_leads_out_of_the_folder(name: str) -> None:
+    folder = Path("/scratch/fetched")
+    try:
+        path = file_of(folder, name, key=name)
+    except Invalid:
+        return
+
+    assert Path(os.path.normpath(path)).is_relative_to(folder)
+    assert path != folder
 
 
 def test_the_keys_are_not_shown(lake: Lake) -> None:
