@@ -10,6 +10,7 @@ from schemas.algebra_parameters import Conditions, FilterParameters, FuseParamet
 from schemas.errors import Fault, NotFound, YmirError
 from schemas.evaluations import Evaluation
 from schemas.exchange_parameters import (
+    ImportModelParameters,
     ImportParameters,
     ImportSource,
     LabelParameters,
@@ -34,8 +35,10 @@ TOOLS: Final = ("api",)
 async def named_faults(parameters: Parameters, project: Project, services: Services) -> list[Fault]:
     """Return a fault for everything that some parameters name and that does not exist, or cannot be used."""
     faults: list[Fault] = []
-    if isinstance(parameters, ImportParameters):
+    if isinstance(parameters, ImportParameters | ImportModelParameters):
         faults += await _source_faults(parameters.source, services)
+    if isinstance(parameters, ImportModelParameters) and parameters.source.project is not None:
+        faults.append(Fault("A model is imported from its package, not from a version.", "/source/project"))
     if isinstance(parameters, LabelParameters) and parameters.tool not in TOOLS:
         faults.append(Fault(f"There is no labeling tool {parameters.tool!r}. There is: {', '.join(TOOLS)}.", "/tool"))
     if isinstance(parameters, UsesExecutor):

@@ -56,6 +56,17 @@ async def test_a_project_that_is_hidden_is_no_source(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("version")
+@pytest.mark.parametrize(
+    ("source", "pointer"),
+    [({"project": PROJECT, "ref": "pool"}, "project"), ({"upload": "0" * 32}, "upload"), ({"path": "/etc"}, "path")],
+)
+async def test_the_source_of_a_model_is_looked_at_too(api: Api, source: JSON, pointer: str) -> None:
+    problem = await api.post(TASKS, {"type": "import_model", "model": "m", "source": source}, expect=422)
+
+    assert [error["pointer"] for error in problem["errors"]] == [f"/source/{pointer}"]
+
+
+@pytest.mark.usefixtures("version")
 async def test_what_is_about_files_is_refused_for_a_version_of_another_project(api: Api) -> None:
     source = importing(project=PROJECT, ref="pool")
 
