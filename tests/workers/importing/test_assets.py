@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from PIL import Image
 
 from schemas.annotations import ATTRIBUTES
 from schemas.datasets import Version
@@ -13,7 +14,7 @@ from schemas.splits import Split
 from schemas.tasks import Input
 from tests.factories import NOON, PROJECT, a_task
 from tests.workers.imports import Place, draft_of
-from tests.workers.pictures import a_jpeg, a_voc_file, a_voc_folder, an_object
+from tests.workers.pictures import a_jpeg, a_picture, a_voc_file, a_voc_folder, an_object
 from workers.handlers.ingest import import_files
 from workers.image_pool import ImagePool
 from workers.importing.settings import ImportSettings
@@ -104,14 +105,20 @@ async def test_the_split_asked_for_goes_before_what_the_files_say(place: Place, 
     assert {row.split for row in asked.values()} == {Split.TEST}
 
 
-async def test_annotations_of_a_turned_image_are_turned_with_it(place: Place, pool: ImagePool) -> None:
+@pytest.mark.parametrize(("kind", "suffix"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("TIFF", "tiff")])
+async def test_annotations_of_a_turned_image_are_turned_with_it(
+    place: Place, pool: ImagePool, kind: str, suffix: str
+) -> None:
     folder = a_voc_folder(place.folder / "voc", images=1)
-    (folder / "images" / "t.jpg").write_bytes(a_jpeg(9, width=40, height=30, orientation=6))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    a_picture(9, width=40, height=30).save(folder / "images" / f"t.{suffix}", kind, exif=exif)
     (folder / "annotations" / "t.xml").write_text(a_voc_file(an_object(box=(3, 4, 12, 8))))
 
     outcome = await place.imported(pool, folder)
 
-    row = (await place.rows(outcome))["images/t.jpg"]
+    row = (await place.rows(outcome))[f"images/t.{suffix}"]
+    assert row.image.orientation == 6
     assert (row.image.width, row.image.height) == (30, 40)
     assert row.layers["ground_truth"][0].box == (21.0, 3.0, 5.0, 10.0)
     assert kinds(outcome, await place.report(outcome))["turned"] == 1
