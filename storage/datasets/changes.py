@@ -22,9 +22,8 @@ from storage.datasets.restriction import Ids
 from storage.datasets.selections import Mask, Masks, difference, frozen, intersection, tidied, union
 from storage.datasets.space import Space
 
-WINDOW: Final = 2_000
-"""So many rows of each segment are looked at together."""
-WINDOWS_AT_MOST: Final = 5
+WINDOWS: Final = (2_000, 20_000)
+"""So many rows of each segment are looked at together, and if that is no full page, so many more."""
 SPLITS: Final = tuple(Split)
 OF_LAYERS: Final = frozenset({ChangeKind.ANNOTATED, ChangeKind.UNANNOTATED, ChangeKind.CHANGED})
 
@@ -60,8 +59,8 @@ async def asset_changes(
     pages = _Pages(before, after, query, library=library)
     found: list[AssetDiff] = []
     position = _position(cursor)
-    for _ in range(WINDOWS_AT_MOST):
-        window, bound = await asyncio.to_thread(_window, pages.differing, position, ids)
+    for size in WINDOWS:
+        window, bound = await asyncio.to_thread(_window, pages.differing, position, size, ids)
         diffs = await pages.diffs(window, limit=limit + 1 - len(found), ids=ids)
         found += diffs
         if len(found) > limit:
@@ -145,7 +144,7 @@ def _differing(before: Masks, after: Masks) -> dict[Digest, Mask]:
     return tidied(difference(union(before, after), intersection(before, after)))
 
 
-def _window(differing: Masks, after: bytes, ids: Ids) -> tuple[dict[Digest, Mask], bytes | None]:
+def _window(differing: Masks, after: bytes, size: int, ids: Ids) -> tuple[dict[Digest, Mask], bytes | None]:
     """Return the next rows in order of assets, all rows of each asset; and the last asset, None if it is the very last.
 
     Rows of a segment are in order of their ids: the first ones behind a place are found without looking at the rest.
@@ -155,9 +154,9 @@ def _window(differing: Masks, after: bytes, ids: Ids) -> tuple[dict[Digest, Mask
     for segment, mask in differing.items():
         start = _behind(ids[segment], after)
         rows = start + np.flatnonzero(mask[start:])
-        taken[segment] = rows[:WINDOW]
-        if len(rows) > WINDOW:
-            last = ids[segment].raw(int(rows[WINDOW - 1]))
+        taken[segment] = rows[:size]
+        if len(rows) > size:
+            last = ids[segment].raw(int(rows[size - 1]))
             bound = last if bound is None else min(bound, last)
     window: dict[Digest, Mask] = {}
     for segment, rows in taken.items():

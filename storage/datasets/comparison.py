@@ -1,6 +1,7 @@
 """Comparing the annotations of image rows, column by column."""
 
 import asyncio
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,32 @@ from storage.datasets.reading import SegmentReader, Segments, annotation_positio
 from storage.datasets.selections import Mask
 from storage.datasets.space import Space
 
+BATCH: Final = 16_384
+"""So many image rows are compared at a time, so that any number of them needs the same memory."""
+
 Rows = NDArray[np.int64]
+
+
+class Annotations(NamedTuple):
+    """All annotations of a segment, and where those of each image row start."""
+
+    table: pa.Table
+    starts: Rows
+
+    def counts(self, rows: Rows) -> Rows:
+        """Return how many annotations some image rows have."""
+        return self.starts[rows + 1] - self.starts[rows]
+
+    def column(self, name: str, where: Rows) -> pa.ChunkedArray:
+        """Return some values of a column; those that lie behind one another are not copied."""
+        column = self.table.column(name)
+        is_run = len(where) and where[-1] - where[0] == len(where) - 1 and (np.diff(where) == 1).all()
+        return column.slice(int(where[0]), len(where)) if is_run else column.take(where)
+
+    def words(self, where: Rows) -> NDArray[np.uint64]:
+        """Return the ids of some annotations as two numbers each, which sort as the ids do."""
+        ids = fixed_matrix(self.column("id", where).combine_chunks())
+        return np.ascontiguousarray(ids).view(">u8").reshape(-1, 2)
 
 
 async def rows_differ(space: Space, old: Rows, new: Rows, *, library: Segments) -> Mask:
@@ -27,38 +53,48 @@ async def rows_differ(space: Space, old: Rows, new: Rows, *, library: Segments) 
     result = np.zeros(len(old), np.bool_)
     for a, b in np.unique(places, axis=1).T:
         here = np.flatnonzero((places[0] == a) & (places[1] == b))
-        left = await _sorted_annotations(readers[segments[a]], old[here] - starts[a])
-        right = await _sorted_annotations(readers[segments[b]], new[here] - starts[b])
-        result[here] = await asyncio.to_thread(_differ, *left, *right)
+        left = await _whole(readers[segments[a]]), old[here] - starts[a]
+        right = await _whole(readers[segments[b]]), new[here] - starts[b]
+        result[here] = await asyncio.to_thread(_differ_somewhere, *left, *right)
     return result
 
 
-async def _sorted_annotations(reader: SegmentReader, rows: Rows) -> tuple[pa.Table, Rows]:
-    """Return the annotations of some image rows, row by row in order of annotation id, and how many each has."""
-    where, counts = annotation_positions(await reader.starts(), rows)
-    identities = (await reader.annotations(["id"])).take(where).column("id").combine_chunks()
-    words = np.ascontiguousarray(fixed_matrix(identities)).view(">u8")
-    order = np.lexsort((words[:, 1], words[:, 0], np.repeat(np.arange(len(rows)), counts)))
-    return (await reader.annotations()).take(where[order]), counts
+async def _whole(reader: SegmentReader) -> Annotations:
+    return Annotations(await reader.annotations(), await reader.starts())
 
 
-def _differ(left: pa.Table, left_counts: Rows, right: pa.Table, right_counts: Rows) -> Mask:
-    differ = np.asarray(left_counts != right_counts)
+def _differ_somewhere(left: Annotations, old: Rows, right: Annotations, new: Rows) -> Mask:
+    parts = [
+        _differ(left, old[first : first + BATCH], right, new[first : first + BATCH])
+        for first in range(0, len(old), BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+def _differ(left: Annotations, old: Rows, right: Annotations, new: Rows) -> Mask:
+    differ = np.asarray(left.counts(old) != right.counts(new))
     comparable = np.flatnonzero(~differ)
-    left = left.take(annotation_positions(_ends(left_counts), comparable)[0])
-    right = right.take(annotation_positions(_ends(right_counts), comparable)[0])
-    row = np.repeat(comparable, left_counts[comparable])
+    here, counts = annotation_positions(left.starts, old[comparable])
+    there, _ = annotation_positions(right.starts, new[comparable])
+    row = np.repeat(comparable, counts)
+    here, there = _side_by_side(left, here, right, there, row)
     for name in ANNOTATION_COLUMNS.names[1:]:
-        differ[row[~_equal(left.column(name), right.column(name))]] = True
+        differ[row[~_equal(left.column(name, here), right.column(name, there))]] = True
     return differ
 
 
-def _ends(counts: Rows) -> Rows:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+def _side_by_side(left: Annotations, here: Rows, right: Annotations, there: Rows, row: Rows) -> tuple[Rows, Rows]:
+    """Return both sides' annotations row by row in order of their ids, or as they are where that is one order."""
+    a, b = left.words(here), right.words(there)
+    if (a == b).all():
+        return here, there
+    return here[np.lexsort((a[:, 1], a[:, 0], row))], there[np.lexsort((b[:, 1], b[:, 0], row))]
 
 
 def _equal(left: pa.ChunkedArray, right: pa.ChunkedArray) -> Mask:
     kind = left.type
+    if left.equals(right):
+        return np.ones(len(left), np.bool_)
     if pa.types.is_list(kind):
         pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
         return np.fromiter((a == b for a, b in pairs), np.bool_, len(left))

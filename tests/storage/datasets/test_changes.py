@@ -25,7 +25,7 @@ few = settings(fewer_examples, suppress_health_check=[HealthCheck.function_scope
 
 @pytest.fixture
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "WINDOW", 2)
+    monkeypatch.setattr(changes, "WINDOWS", (1, 2))
 
 
 async def page(
