@@ -78,7 +78,12 @@ class World:
         return Work(task, parameters, scratch=Path(mkdtemp(dir=self.folder)), now=lambda: NOON)
 
     async def pictures(
-        self, labels: Sequence[Sequence[AnnotationRow] | None], *, seed: int = 0, orientation: int = 1
+        self,
+        labels: Sequence[Sequence[AnnotationRow] | None],
+        *,
+        seed: int = 0,
+        orientation: int = 1,
+        hashes: Sequence[bytes] = (),
     ) -> Content:
         """Keep an image for each of the labels (None: not annotated) and return their content."""
         images = []
@@ -95,6 +100,7 @@ class World:
                     orientation=orientation,
                     size=len(data),
                     media_type="image/jpeg",
+                    perceptual_hash=hashes[number] if hashes else b"",
                 )
             )
         rows = [label or () for label in labels]

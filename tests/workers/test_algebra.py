@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,11 +18,13 @@ from schemas.algebra_parameters import (
     Marked,
     MergeParameters,
     Portion,
+    RelabelParameters,
     SampleParameters,
     SplitParameters,
     Strategy,
 )
 from schemas.annotations import GROUND_TRUTH
+from schemas.errors import Invalid
 from schemas.evaluations import Evaluation, Figures
 from schemas.outcomes import Outcome, VersionDraft
 from schemas.refs import Source
@@ -31,6 +34,7 @@ from tests.factories import PROJECT
 from tests.workers.loop_world import CAT, DOG, World, a_world
 from workers.handlers.merge import merge
 from workers.handlers.transform import transform
+from workers.work import Work
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -211,3 +215,79 @@ async def test_fuse_merges_filters_and_samples_into_one_version(world: World) ->
 
     rows = await world.rows(outcome)
     assert [row.layers[GROUND_TRUTH][0].class_name for row in rows.values()] == ["cat"] * 3
+
+
+async def test_relabel_tells_what_it_changed_and_adds_classes_that_are_asked_for(world: World) -> None:
+    source = await world.version(await world.pictures([[CAT, DOG], [DOG], []]))
+    asked = RelabelParameters(
+        dataset="pets", source="any", classes={"cat": "tiger", "dog": "", "cow": "cat"}, unknown_classes="add"
+    )
+
+    outcome = await transform(world.work(asked, {"/source": source}), **world.stores())
+
+    rows = await world.rows(outcome)
+    names = sorted([one.class_name or "" for one in row.layers[GROUND_TRUTH]] for row in rows.values())
+    assert names == [[], [], ["tiger"]]
+    assert outcome.result.summary["relabeled"] == {"cat->tiger": 1}
+    assert outcome.result.summary["dropped"] == {"dog": 2}
+    assert outcome.result.summary["touched_images"] == 2
+    assert [entry.name for entry in outcome.new_classes] == ["tiger"]
+    assert outcome.warnings == ("No annotation of the layer 'ground_truth' has the class 'cow'.",)
+
+
+async def test_relabel_refuses_a_class_that_the_project_has_not(world: World) -> None:
+    source = await world.version(await world.pictures([[CAT]]))
+    asked = RelabelParameters(dataset="pets", source="any", classes={"cat": "tiger"})
+
+    with pytest.raises(Invalid, match="no class 'tiger'"):
+        await transform(world.work(asked, {"/source": source}), **world.stores())
+
+
+async def test_a_merge_tells_which_images_were_in_two_splits(world: World) -> None:
+    content = await world.pictures([[CAT], [DOG]], seed=1)
+    sources = [await world.version(content.with_split(split)) for split in (Split.TRAINING, Split.VALIDATION)]
+
+    outcome = await merged(world, sources, strategy=Strategy.HOST)
+
+    assert outcome.result.summary["across_splits"] == {"training->validation": 2}
+    assert "2 images were in different splits" in outcome.warnings[0]
+    report = await world.report(outcome)
+    assert {finding.subject for finding in report.findings} == (await world.rows(outcome)).keys()
+
+
+HASHES = [bytes(32), bytes(31) + b"\x07", b"\xff" * 32]
+
+
+async def test_a_split_tells_near_duplicates_or_keeps_them_together_or_stops(world: World) -> None:
+    source = await world.version(await world.pictures([[CAT]] * 3, hashes=HASHES))
+    asked = {"dataset": "sets", "source": "any", "training": 0.67, "validation": 0.33, "seed": await _parting(world)}
+
+    def work(**more: object) -> Work[Any]:
+        return world.work(SplitParameters.model_validate({**asked, **more}), {"/source": source})
+
+    told = await transform(work(), **world.stores())
+    ignored = await transform(work(near_duplicates="ignore"), **world.stores())
+    stopped = await transform(work(near_duplicates="stop"), **world.stores())
+    farther = await transform(work(near_duplicates="stop", distance=2), **world.stores())
+    together = await transform(work(keep_together="near_duplicates"), **world.stores())
+
+    assert told.result.summary["near_duplicates_across_splits"] == {"training->validation": 1}
+    assert "1 images have a near-duplicate" in told.warnings[0]
+    assert "differs in 3 of 256 bits" in (await world.report(told)).findings[0].detail
+    assert ignored.warnings == () == farther.warnings
+    assert stopped.problem is not None
+    assert "keep_together" in stopped.problem.step
+    splits = [row.split for row in (await world.rows(together)).values() if row.image.perceptual_hash in HASHES[:2]]
+    assert len(set(splits)) == 1
+
+
+async def _parting(world: World) -> int:
+    """Return a seed under which the two near-duplicates are parted."""
+    source = await world.version(await world.pictures([[CAT]] * 3, hashes=HASHES))
+    for seed in range(50):
+        asked = SplitParameters(dataset="sets", source="any", training=0.67, validation=0.33, seed=seed)
+        rows = await world.rows(await transform(world.work(asked, {"/source": source}), **world.stores()))
+        alone = [row for row in rows.values() if row.split is Split.VALIDATION]
+        if alone[0].image.perceptual_hash in HASHES[:2]:
+            return seed
+    raise AssertionError
