@@ -124,6 +124,8 @@ class Statistics(Document):
     KIND: ClassVar[str] = "statistics"
 
     body: BlobRef
+    classes: dict[LayerName, tuple[str, ...]] | None = None
+    """The classes in each layer, so that versions are found by them; null where they are too many for a document."""
 
 
 def dataset_id(project: Id, name: str) -> Id:

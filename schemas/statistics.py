@@ -25,6 +25,8 @@ class ClassStatistics(Schema):
     assets: NonNegativeInt
     area: NonNegativeFloat
     """Square pixels of all its annotations whose area or box is known."""
+    mask_area: NonNegativeFloat = 0.0
+    """Square pixels of those that have an area of their own, as masks and polygons do."""
     annotations_by_split: dict[Split, NonNegativeInt] = {}
     assets_by_split: dict[Split, NonNegativeInt] = {}
 
@@ -56,19 +58,37 @@ class LayerStatistics(Schema):
     annotations: NonNegativeInt
     without_class: NonNegativeInt
     area: NonNegativeFloat
+    mask_area: NonNegativeFloat = 0.0
+    annotations_on_average: NonNegativeFloat = 0.0
+    """How many are on an image that the layer annotates; below, of how many classes they are, and their area."""
+    classes_on_average: NonNegativeFloat = 0.0
+    area_on_average: NonNegativeFloat = 0.0
     classes: tuple[ClassStatistics, ...] = ()
     attributes: tuple[AttributeStatistics, ...] = ()
     """At most 100, the most frequent first."""
     attributes_distinct: NonNegativeInt = 0
     histograms: dict[str, Histogram] = {}
     """``box_area``, ``box_area_ratio``, ``mask_area``, ``quality``, ``confidence``: annotations; ``annotations``,
-    ``classes``: how many are on an image. Values that are not known are in no bin."""
+    ``classes``, ``density``: how many are on an image. Values that are not known are in no bin."""
+
+
+class ChosenClasses(Schema):
+    """The images of one layer by whether any of some classes is on them."""
+
+    positive: NonNegativeInt
+    negative: NonNegativeInt
+    """Annotated, perhaps as empty, without any of them."""
+    not_annotated: NonNegativeInt
+    annotations: NonNegativeInt
+    """Of these classes."""
 
 
 class VersionStatistics(Schema):
     """Derived counts of one version."""
 
     images: NonNegativeInt
+    average_bytes: NonNegativeFloat = 0.0
+    """Of the files whose size is known."""
     splits: dict[Split, NonNegativeInt] = {}
     bytes: NonNegativeInt
     """Of all files whose size is known."""
@@ -77,3 +97,5 @@ class VersionStatistics(Schema):
     histograms: dict[str, Histogram] = {}
     """``bytes`` (in units of 1,000,000), ``area`` (pixels), ``ratio`` (height by width)."""
     layers: dict[LayerName, LayerStatistics] = {}
+    chosen: dict[LayerName, ChosenClasses] = {}
+    """Of the classes that were asked for, if any were; never kept."""

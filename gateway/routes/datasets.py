@@ -9,6 +9,7 @@ from gateway.finding import dataset_of, numbered_version, project_of
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import changed, changed_fields, nothing, reply
+from gateway.searching import Search, SearchQuery
 from gateway.services import SERVICES
 from gateway.tagging import set_to
 from schemas.datasets import Dataset, DatasetChange, Tag, TagChange, tag_id
@@ -22,8 +23,8 @@ routes: Final = Routes("datasets")
 TAG_NAME: Final[TypeAdapter[str]] = TypeAdapter(TagName)
 
 
-class DatasetQuery(PageQuery):
-    """Which datasets are listed."""
+class DatasetQuery(SearchQuery):
+    """Which datasets are listed: those with a version that meets every condition, if there are any."""
 
     removed: bool = False
     """Those that were removed, instead of those that are there."""
@@ -31,12 +32,17 @@ class DatasetQuery(PageQuery):
 
 @routes.get("/v1/projects/{project}/datasets", query=DatasetQuery, answer=Page[Dataset])
 async def list_datasets(request: web.Request) -> web.Response:
-    """List datasets by name."""
+    """List datasets by name: all, or those with a version of a keyword, tag or class."""
     query = read_query(request, DatasetQuery)
     project = await project_of(request)
-    wanted = Query(equal={"project": project.id, "removed_at": None})
+    of_name = {"name": query.name} if query.name else {}
+    wanted = Query(equal={"project": project.id, "removed_at": None}, prefix=of_name)
     if query.removed:
-        wanted = Query(equal={"project": project.id}, at_least={"removed_at": ""})
+        wanted = Query(equal={"project": project.id}, at_least={"removed_at": ""}, prefix=of_name)
+    if query.is_of_versions:
+        search = Search(query, project, request.app[SERVICES])
+        await search.begin()
+        return reply(await search.datasets(wanted, limit=page_size(request, query)))
     documents = request.app[SERVICES].database.documents(Dataset)
     return reply(await documents.list(wanted, order="name", limit=page_size(request, query), cursor=query.cursor))
 

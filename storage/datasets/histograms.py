@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from schemas.statistics import Bin, Histogram
 
 TENTHS: Final = tuple(step / 10 for step in range(11))
+# One to three, four to ten, more.
+DENSITY: Final = (1, 4, 11)
 OBJECTS: Final = (0, 1, 2, 3, 4, 5, 10, 15, 20, 30, 40, 50, 100)
 PIXELS: Final = (0, 1, 50, 500, 2_500, 5_000, 10_000, 50_000, 100_000, 200_000)
 BINS: Final[Mapping[str, tuple[float, ...]]] = {
@@ -22,6 +24,7 @@ BINS: Final[Mapping[str, tuple[float, ...]]] = {
     "confidence": TENTHS,
     "annotations": OBJECTS,
     "classes": OBJECTS,
+    "density": DENSITY,
 }
 
 Counts = NDArray[np.int64]

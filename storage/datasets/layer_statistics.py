@@ -48,6 +48,8 @@ class SegmentStatistics(NamedTuple):
     annotations: Counter[tuple[str, Split]]
     assets: Counter[tuple[str, Split]]
     areas: Counter[str]
+    mask_areas: Counter[str]
+    mask_area: float
     without_class: int
     area: float
     positive: int
@@ -75,15 +77,19 @@ def segment_statistics(facts: AnnotationFacts, mask: Mask, images: ImageFacts) -
     assets, classes = _spread(image, codes, images.splits, names)
     per_image = np.bincount(image, minlength=facts.images)[mask]
     sums = np.bincount(codes + 1, weights=known, minlength=len(names) + 1)
+    masks = _mask_areas(facts, chosen, codes)
     return SegmentStatistics(
         annotations=_by_split(codes, images.splits[image], names),
         assets=assets,
         areas=Counter(dict(zip(names, sums[1:].tolist(), strict=True))),
+        mask_areas=Counter(dict(zip(names, masks[1:].tolist(), strict=False))),
+        mask_area=float(masks.sum()),
         without_class=int(np.count_nonzero(codes < 0)),
         area=float(sums.sum()),
         positive=int(np.count_nonzero(per_image)),
         bins={
             "annotations": binned("annotations", per_image),
+            "density": binned("density", per_image),
             "classes": binned("classes", classes[mask]),
             **_number_bins(facts, chosen, images.areas[image]),
         },
@@ -99,14 +105,19 @@ def layer_statistics(parts: Sequence[SegmentStatistics], *, images: int, annotat
     bins = {name for part in parts for name in part.bins}
     attributes = sum((part.attributes for part in parts), Counter[tuple[str, bytes]]())
     without_class = sum(part.without_class for part in parts)
+    area, count = sum(part.area for part in parts), annotations.total() + without_class
     return LayerStatistics(
         assets=annotated,
         positive=positive,
         negative=annotated - positive,
         not_annotated=images - annotated,
-        annotations=annotations.total() + without_class,
+        annotations=count,
         without_class=without_class,
-        area=sum(part.area for part in parts),
+        area=area,
+        mask_area=sum(part.mask_area for part in parts),
+        annotations_on_average=count / max(1, annotated),
+        classes_on_average=assets.total() / max(1, annotated),
+        area_on_average=area / max(1, annotated),
         classes=_classes(annotations, assets, parts),
         attributes=_attribute_statistics(attributes),
         attributes_distinct=len({name for name, _ in attributes}),
@@ -134,6 +145,15 @@ def _spread(
         rows = table if (splits == split).all() else table[splits == split]
         counts[:, split] = rows.sum(axis=0, dtype=np.int32)
     return _named(counts, names), table.sum(axis=1, dtype=np.int32).astype(np.int64)
+
+
+def _mask_areas(facts: AnnotationFacts, chosen: Any, codes: NDArray[np.int32]) -> NDArray[np.float64]:  # noqa: ANN401 - a slice or a mask
+    """Return the sum of the areas that annotations have of their own: of those without class, then class by class."""
+    own = facts.numbers.column("area")
+    places = len(facts.classes.names) + 1
+    if own.null_count == len(own):
+        return np.zeros(places)
+    return np.bincount(codes + 1, weights=np.nan_to_num(own.to_numpy()[chosen]), minlength=places)
 
 
 def _by_split(codes: NDArray[np.integer], splits: NDArray[np.int8], names: Sequence[str]) -> Counter[tuple[str, Split]]:
@@ -186,6 +206,7 @@ def _classes(
     annotations: Counter[tuple[str, Split]], assets: Counter[tuple[str, Split]], parts: Sequence[SegmentStatistics]
 ) -> tuple[ClassStatistics, ...]:
     areas = sum((part.areas for part in parts), Counter[str]())
+    masks = sum((part.mask_areas for part in parts), Counter[str]())
     names = sorted({name for name, _ in annotations})
     return tuple(
         ClassStatistics(
@@ -193,6 +214,7 @@ def _classes(
             annotations=sum(annotations[name, split] for split in SPLITS),
             assets=sum(assets[name, split] for split in SPLITS),
             area=areas[name],
+            mask_area=masks[name],
             annotations_by_split={split: annotations[name, split] for split in SPLITS if annotations[name, split]},
             assets_by_split={split: assets[name, split] for split in SPLITS if assets[name, split]},
         )

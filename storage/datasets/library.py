@@ -12,9 +12,10 @@ from schemas.datasets import Statistics, Version, VersionCounts
 from schemas.diffs import VersionDiff
 from schemas.errors import Conflict, Invalid, NotFound
 from schemas.manifests import MANIFEST_MEDIA_TYPE, PARQUET_MEDIA_TYPE, SELECTION_MEDIA_TYPE, Manifest, Segment
+from schemas.overlaps import VersionOverlap
 from schemas.schema import AssetId, Digest, Id
 from schemas.splits import Split
-from schemas.statistics import VersionStatistics
+from schemas.statistics import ChosenClasses, VersionStatistics
 from storage.clock import utc_now
 from storage.datasets.asset_ids import AssetIds
 from storage.datasets.changes import ChangePage, ChangeQuery, asset_changes
@@ -26,11 +27,12 @@ from storage.datasets.invariants import check
 from storage.datasets.listing import ALL_ASSETS, AssetPage, AssetQuery, asset_page, asset_rows, found_asset
 from storage.datasets.manifests import manifest_bytes, manifest_of, parse_manifest
 from storage.datasets.memory import Memory
+from storage.datasets.overlap import overlap_of
 from storage.datasets.reading import Columns, SegmentReader
 from storage.datasets.rows import AssetRow
 from storage.datasets.segments import FORMAT, BuiltSegment
 from storage.datasets.selections import Mask, Masks, pack, unpack
-from storage.datasets.statistics import statistics_id, statistics_of
+from storage.datasets.statistics import Classes, chosen_classes, few_classes, statistics_id, statistics_of
 from storage.ports import Blobs, Clock, Database
 
 MEMORY_BYTES: Final = 768 << 20
@@ -158,8 +160,25 @@ class Library:
         body = await self._blobs.put(computed.model_dump_json().encode(), media_type="application/json")
         # Somebody else may have computed the same meanwhile.
         with suppress(Conflict):
-            await self._statistics.add(Statistics(id=identity, body=body))
+            await self._statistics.add(Statistics(id=identity, body=body, classes=few_classes(computed)))
         return computed
+
+    async def classes(self, digests: Sequence[Digest]) -> dict[Digest, Classes]:
+        """Return the classes in each layer of those versions, by digest, whose statistics were computed before."""
+        known = await self._statistics.get_many([statistics_id(digest) for digest in digests])
+        by_id = {one.id: one.classes for one in known if one.classes is not None}
+        ids = {digest: statistics_id(digest) for digest in digests}
+        return {digest: by_id[identity] for digest, identity in ids.items() if identity in by_id}
+
+    async def overlap(self, digest: Digest, others: Sequence[Digest]) -> VersionOverlap:
+        """Return how much of a version is in others, by their digests."""
+        content, rest = await self.content(digest), [await self.content(other) for other in others]
+        return await asyncio.to_thread(overlap_of, content, rest, ids=await self.asset_ids(content, *rest))
+
+    async def chosen_classes(self, digest: Digest, classes: Sequence[str]) -> dict[LayerName, ChosenClasses]:
+        """Return how many images of a version, by its digest, have any of some classes, layer by layer."""
+        content = await self.content(digest)
+        return await chosen_classes(content, classes, ids=await self.asset_ids(content), library=self)
 
     async def diff(self, before: Digest, after: Digest) -> VersionDiff:
         """Return what differs between two versions, by their digests."""

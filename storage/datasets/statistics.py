@@ -1,15 +1,18 @@
 """Statistics: derived counts and histograms of a content."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.annotations import LayerName
 from schemas.schema import Digest, Id, derived_id
 from schemas.splits import Split
-from schemas.statistics import LayerStatistics, VersionStatistics
+from schemas.statistics import ChosenClasses, LayerStatistics, VersionStatistics
 from storage.datasets.content import Content
+from storage.datasets.filter import matching
 from storage.datasets.histograms import Counts, binned, histogram
 from storage.datasets.layer_statistics import (
     ImageFacts,
@@ -18,21 +21,35 @@ from storage.datasets.layer_statistics import (
     layer_statistics,
     segment_statistics,
 )
-from storage.datasets.reading import Segments
+from storage.datasets.matching import Wanted
+from storage.datasets.reading import ClassCodes, Segments
 from storage.datasets.restriction import Ids
-from storage.datasets.selections import count, difference
+from storage.datasets.selections import Mask, count, difference
 from storage.datasets.space import Space
 
-COMPUTATION: Final = 1
+COMPUTATION: Final = 2
 """The number of this computation; a change of what comes out raises it, so that nothing old is found under it."""
 SPLITS: Final = tuple(Split)
 MEGABYTE: Final = 1_000_000
+CLASSES_AT_MOST: Final = 1_000
+Classes = Mapping[LayerName, tuple[str, ...]]
 MEASURES: Final = ("width", "height", "size")
 
 
 def statistics_id(digest: Digest) -> Id:
     """Return the id under which the statistics of a version are remembered, by the version's digest."""
     return derived_id("statistics", digest, COMPUTATION)
+
+
+def classes_in(statistics: VersionStatistics) -> Classes:
+    """Return the classes in each layer, by name."""
+    return {name: tuple(one.class_name for one in layer.classes) for name, layer in statistics.layers.items()}
+
+
+def few_classes(statistics: VersionStatistics) -> dict[LayerName, tuple[str, ...]] | None:
+    """Return the same if a document may hold it; None if these are too many."""
+    found = classes_in(statistics)
+    return dict(found) if sum(map(len, found.values())) <= CLASSES_AT_MOST else None
 
 
 async def statistics_of(content: Content, *, ids: Ids, library: Segments) -> VersionStatistics:
@@ -55,10 +72,41 @@ async def statistics_of(content: Content, *, ids: Ids, library: Segments) -> Ver
         images=content.image_count(),
         splits={split: count(masks) for split, masks in content.images.items()},
         bytes=size,
+        average_bytes=size / max(1, described),
         described=described,
         histograms={name: histogram(name, counts) for name, counts in bins.items()},
         layers=layers,
     )
+
+
+async def chosen_classes(
+    content: Content, classes: Sequence[str], *, ids: Ids, library: Segments
+) -> dict[LayerName, ChosenClasses]:
+    """Return for each layer how many images have any of some classes in it, and how many have none."""
+    return {name: await _chosen(content, name, classes, ids=ids, library=library) for name in content.layers}
+
+
+async def _chosen(
+    content: Content, name: LayerName, classes: Sequence[str], *, ids: Ids, library: Segments
+) -> ChosenClasses:
+    masks = content.layers[name].masks
+    found = await matching(content, Wanted(layers=(name,), include_classes=classes), ids=ids, library=library)
+    annotations = 0
+    for segment, reader in (await library.segments(masks)).items():
+        codes, image = await reader.classes(), await reader.image_of()
+        annotations += await asyncio.to_thread(_of_classes, codes, image, masks[segment], classes)
+    positive, annotated = count(found), count(masks)
+    return ChosenClasses(
+        positive=positive,
+        negative=annotated - positive,
+        not_annotated=content.image_count() - annotated,
+        annotations=annotations,
+    )
+
+
+def _of_classes(codes: ClassCodes, image: NDArray[np.int32], mask: Mask, classes: Sequence[str]) -> int:
+    wanted = np.array([*(name in classes for name in codes.names), False], np.bool_)
+    return int(np.count_nonzero(wanted[codes.codes] & mask[image]))
 
 
 def _splits(content: Content) -> dict[Digest, ImageFacts]:
