@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storage.datasets.drawing import Numbers, Urn, largest_remainder
 
@@ -28,9 +29,9 @@ class Families:
         rank[order] = np.arange(len(order))
         return cls(rank[family], sizes[order])
 
-    def strata(self, stratum: Numbers) -> list[Numbers]:
+    def strata(self, stratum: NDArray[np.int32]) -> list[Numbers]:
         """Return the families of each stratum, empty ones left out: a family is of the first stratum of its members."""
-        first = np.full(len(self.sizes), np.iinfo(np.int64).max)
+        first = np.full(len(self.sizes), np.iinfo(np.int32).max, np.int32)
         np.minimum.at(first, self.of_place, stratum)
         return [np.flatnonzero(first == one) for one in np.unique(first)]
 

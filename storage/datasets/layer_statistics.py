@@ -153,7 +153,8 @@ def _mask_areas(facts: AnnotationFacts, chosen: Any, codes: NDArray[np.int32]) -
     places = len(facts.classes.names) + 1
     if own.null_count == len(own):
         return np.zeros(places)
-    return np.bincount(codes + 1, weights=np.nan_to_num(own.to_numpy()[chosen]), minlength=places)
+    known = np.nan_to_num(own.to_numpy()[chosen])
+    return np.bincount(codes + 1, weights=known, minlength=places).astype(np.float64, copy=False)
 
 
 def _by_split(codes: NDArray[np.integer], splits: NDArray[np.int8], names: Sequence[str]) -> Counter[tuple[str, Split]]:

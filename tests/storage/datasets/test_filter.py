@@ -36,6 +36,7 @@ conditions = st.builds(
     attributes=st.sampled_from([{}, {}, {"a": 1}, {"a": True}, {"b": 1}]),
     area=st.tuples(st.sampled_from([None, 16.0, 17.0]), st.sampled_from([None, 17.0, 81.0])),
     confidence=bounds,
+    quality=bounds,
     splits=st.sets(st.sampled_from(Split), max_size=2).map(tuple),
 )
 
@@ -50,7 +51,7 @@ def keeps(wanted: Conditions, known: Known) -> bool:
         return False
     if any(row.class_name in wanted.exclude_classes for row in rows):
         return False
-    bounded = any(bound is not None for bound in (*wanted.area, *wanted.confidence))
+    bounded = any(bound is not None for bound in (*wanted.area, *wanted.confidence, *wanted.quality))
     asks_annotation = bool(wanted.include_classes) or bounded
     good = [row for row in rows if meets(wanted, row)]
     if not wanted.attributes:
@@ -63,10 +64,12 @@ def keeps(wanted: Conditions, known: Known) -> bool:
 
 def meets(wanted: Conditions, row: AnnotationRow) -> bool:
     _, _, width, height = row.box or (0, 0, 0, 0)
+    area = width * height if row.area is None else row.area
     return (
         (not wanted.include_classes or row.class_name in wanted.include_classes)
-        and between(width * height, wanted.area)
+        and between(area, wanted.area)
         and between(row.confidence, wanted.confidence)
+        and between(row.quality, wanted.quality)
     )
 
 
@@ -83,16 +86,22 @@ def has(wanted: dict[str, Any], row: AnnotationRow) -> bool:
 
 
 @few_examples
-@given(parcels(layers=LAYERS), conditions)
+@given(parcels(layers=LAYERS), conditions, st.none() | st.sets(st.sampled_from(ASSETS)))
 async def test_kept_are_the_assets_that_meet_the_conditions_and_they_are_kept_whole(
-    source: Parcel, wanted: Conditions
+    source: Parcel, wanted: Conditions, marked: set[bytes] | None
 ) -> None:
     shelf = Shelf()
     content = await shelf.content(source)
 
-    result = await filter_by(shelf, content, wanted)
+    ids = await shelf.ids(content)
+    assets = None if marked is None else asset_ids_of(list(marked))
+    result = await filtered(content, wanted, ids=ids, library=shelf, marked=assets)
 
-    expected = {asset: known for asset, known in source.plain.items() if keeps(wanted, known)}
+    expected = {
+        asset: known
+        for asset, known in source.plain.items()
+        if keeps(wanted, known) and (marked is None or asset in marked)
+    }
     assert await shelf.plain(result) == expected
 
 

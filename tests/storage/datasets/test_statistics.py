@@ -107,9 +107,18 @@ async def test_positive_are_the_images_with_any_of_the_chosen_classes(source: Pa
 
 def a_layer(objects: dict[str, int], density: tuple[int, int, int]) -> LayerStatistics:
     classes = [ClassStatistics(class_name=name, annotations=count, assets=1, area=0) for name, count in objects.items()]
-    counts = dict.fromkeys(("assets", "positive", "negative", "not_annotated", "annotations", "without_class"), 0)
     bins = tuple(Bin(least=least, count=count) for least, count in zip((1, 4, 11), density, strict=True))
-    return LayerStatistics(**counts, area=0, classes=tuple(classes), histograms={"density": bins})
+    return LayerStatistics(
+        assets=0,
+        positive=0,
+        negative=0,
+        not_annotated=0,
+        annotations=0,
+        without_class=0,
+        area=0,
+        classes=tuple(classes),
+        histograms={"density": bins},
+    )
 
 
 @pytest.mark.parametrize(

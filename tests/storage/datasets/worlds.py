@@ -169,7 +169,9 @@ def simple_annotations() -> st.SearchStrategy[AnnotationRow]:
     return rows(
         class_name=st.sampled_from(CLASSES),
         box=st.sampled_from([(0.0, 0.0, 4.0, 4.0), (1.0, 1.0, 9.0, 9.0)]),
+        area=st.sampled_from([None, None, 17.0]),
         confidence=st.sampled_from([None, 0.25, 0.75]),
+        quality=st.sampled_from([None, None, 0.5]),
         attributes=st.sampled_from(["", '{"a":1}', '{"a":true}']),
     )
 
