@@ -1,16 +1,15 @@
 """The application: services, routes and what every request goes through."""
 
-from importlib.metadata import version
 from typing import Final
 
 from aiohttp import web
 
 from gateway.auth import KEYS, Keys, auth
+from gateway.description import DESCRIPTION, Description
 from gateway.errands import errands
 from gateway.idempotency import UNDER_WAY, idempotency
 from gateway.logs import logs, tell_request_id
 from gateway.marks import MARKS, Marks
-from gateway.openapi import DOCUMENT, document
 from gateway.operations import OPERATIONS, Operation
 from gateway.partial_uploads import PARTIAL, PartialUploads
 from gateway.problems import problems
@@ -80,9 +79,7 @@ def build_app(services: Services) -> web.Application:
     app[UNDER_WAY] = set()
     app[PARTIAL] = PartialUploads(services)
     app[OPERATIONS] = {(operation.method, operation.path): operation for operation in offered}
-    app[DOCUMENT] = (
-        document(offered, version=version("ymir")).model_dump_json(by_alias=True, exclude_none=True).encode()
-    )
+    app[DESCRIPTION] = Description(offered)
     app.cleanup_ctx.append(errands)
     app.on_response_prepare.append(tell_request_id)
     app.on_response_prepare.append(tell_tus)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from aiohttp import web
 from openapi_pydantic import OpenAPI
 from pydantic import BaseModel, JsonValue, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
@@ -14,8 +13,6 @@ from pydantic.json_schema import JsonSchemaMode
 from gateway.operations import JSON, Header, Operation
 from gateway.problems import MEDIA_TYPE
 from schemas.problems import Problem
-
-DOCUMENT: Final = web.AppKey("openapi", bytes)
 
 REF: Final = "#/components/schemas/{model}"
 SECURITY: Final = "key"

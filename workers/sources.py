@@ -11,7 +11,6 @@ from schemas.uploads import Upload
 from storage.ports import Blobs, Database
 from workers.downloading import download
 from workers.importing.settings import ImportSettings
-from workers.s3_prefixes import fetch_prefix
 from workers.source_files import folder_of
 
 Report = Callable[[float, str], None]
@@ -70,6 +69,8 @@ async def _path_of(
     if source.url is not None:
         return await download(source.url, folder, settings=settings, progress=progress)
     if source.s3 is not None:
+        from workers.s3_prefixes import fetch_prefix  # noqa: PLC0415 - few imports need a client of S3
+
         return await fetch_prefix(source.s3, folder, server=source.server, settings=settings, progress=progress)
     if source.upload is None:
         message = "A version of another project is no source of files."

@@ -5,8 +5,8 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.description import DESCRIPTION
 from gateway.metrics import exposition
-from gateway.openapi import DOCUMENT
 from gateway.operations import Routes
 from gateway.replies import reply
 from gateway.services import SERVICES
@@ -48,7 +48,7 @@ async def show_metrics(request: web.Request) -> web.Response:
 @routes.get("/openapi.json", public=True)
 async def show_openapi(request: web.Request) -> web.Response:
     """Send this description of the service."""
-    return web.Response(body=request.app[DOCUMENT], content_type="application/json")
+    return web.Response(body=await request.app[DESCRIPTION].text(), content_type="application/json")
 
 
 @routes.get("/docs", media_type="text/html", public=True)
