@@ -1,6 +1,8 @@
 """The command ``ymir``: which commands there are. What is behind one is loaded when it is called."""
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -16,6 +18,7 @@ class Command(NamedTuple):
 
 TASK: Final = "tasks:add"
 ONE: Final = "one_task:add_one"
+PIPE_CLOSED: Final = 128 + signal.SIGPIPE
 
 COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
     "serve": Command("run the whole service on this machine", "service:add_serve"),
@@ -110,7 +113,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return complete(words[1:])
     given = parser().parse_args(words)
-    status: int = given.run(given)
+    try:
+        status: int = given.run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes at its end: there must be something that takes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     return status
 
 

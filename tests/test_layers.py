@@ -34,7 +34,10 @@ ROOTS: Final = frozenset(
 )
 
 ADAPTERS: Final = ("sqlite", "folder", "local_bus", "mongo", "s3", "rabbitmq")
-HEAVY: Final = ("aiohttp", "faster_coco_eval", "numpy", "PIL", "pyarrow", "sklearn")
+HEAVY: Final = (
+    *("aiohttp", "asyncio", "faster_coco_eval", "numpy", "PIL", "pyarrow", "pydantic", "rich", "sklearn", "structlog"),
+    *("schemas.tasks", "storage.ports"),
+)
 
 
 class Import(NamedTuple):
@@ -138,11 +141,30 @@ def test_the_reference_executor_knows_nothing_of_the_service() -> None:
 
 @pytest.mark.skipif(not (ROOT / "client" / "commands.py").exists(), reason="there is no client/commands.py yet")
 def test_the_commands_load_nothing_heavy_until_they_need_it() -> None:
-    program = f"import client.commands, sys; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    assert loaded_by("client.commands") & set(HEAVY) == set()
 
-    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
 
-    assert loaded.stdout.split() == []
+def test_a_command_that_asks_a_service_loads_nothing_of_one() -> None:
+    asking = ("client.http", "client.reach", "client.ymir.tasks", "client.ymir.lists", "client.ymir.versions")
+
+    loaded = loaded_by(*asking)
+
+    assert {"client.http", "aiohttp"} <= loaded
+    assert {package_of(name) for name in loaded} & {
+        "gateway",
+        "workers",
+        "storage",
+        "numpy",
+        "pyarrow",
+        "rich",
+    } == set()
+
+
+def loaded_by(*names: str) -> set[str]:
+    """Return all modules that are there once some are imported."""
+    program = f"import sys, {', '.join(names)}; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(ended.stdout.split())
 
 
 @pytest.mark.parametrize(

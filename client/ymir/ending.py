@@ -1,7 +1,6 @@
 """How a command ends: its exit status, and what is said when it fails."""
 
 import asyncio
-import os
 import signal
 import sys
 import threading
@@ -13,7 +12,6 @@ from schemas.errors import YmirError
 FAILED: Final = 1
 INTERRUPTED: Final = 128 + signal.SIGINT
 TERMINATED: Final = 128 + signal.SIGTERM
-PIPE_CLOSED: Final = 128 + signal.SIGPIPE
 
 
 def run(work: Coroutine[Any, Any, int]) -> int:
@@ -22,8 +20,7 @@ def run(work: Coroutine[Any, Any, int]) -> int:
     SIGINT and SIGTERM cancel the work, which may still tidy up; a second SIGINT ends it at once.
     """
     try:
-        status = asyncio.run(_terminable(work))
-        sys.stdout.flush()
+        return asyncio.run(_terminable(work))
     except YmirError as error:
         say(told(error))
         return FAILED
@@ -32,10 +29,10 @@ def run(work: Coroutine[Any, Any, int]) -> int:
     except asyncio.CancelledError:
         return TERMINATED
     except BrokenPipeError:
-        # Python flushes at its end: there must be something that takes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    return status
+        raise
+    except OSError as error:
+        say(f"{error.filename or 'This machine'}: {error.strerror or error}.")
+        return FAILED
 
 
 def told(error: YmirError) -> str:
