@@ -49,6 +49,7 @@ servers: $(STAMP) ## RabbitMQ, MongoDB, an S3 server and a Docker engine until C
 
 docs: $(STAMP) ## write the pages of docs/ that are made of the code
 	$(BIN)/python -m tests.docs.settings_table
+	$(BIN)/python -m tests.docs.cli_reference
 
 lock: $(STAMP) ## write requirements.lock anew from pyproject.toml [LOCK_ARGS=--upgrade]
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv

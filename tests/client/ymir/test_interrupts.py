@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 
 import pytest
@@ -37,13 +38,16 @@ class OneTask:
         query: Query | None = None,
         json: object = None,
         pieces: Pieces | None = None,
-        headers: object = None,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         del query, json, pieces, headers
         if (method, path) == ("POST", f"/v1/tasks/{self.task.id}/cancel"):
             self.task = self.task.ended(Outcome(cancelled=True), at=NOON)
         self.looked.set()
         return self.task.model_dump_json().encode()
+
+    async def told(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b"") -> Mapping[str, str]:
+        raise NotImplementedError(method, path, headers, body)
 
     def stream(self, path: str) -> AbstractAsyncContextManager[Stream]:
         raise NotImplementedError(path)

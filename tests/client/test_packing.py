@@ -4,7 +4,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from client.ymir.packing import packed
+from client.packing import packed
 
 
 async def bytes_of(folder: Path, seen: list[tuple[int, int | None]]) -> bytes:
