@@ -36,13 +36,17 @@ class MergeParameters(MakesVersion, GuardsSplits):
 
     type: Literal["merge"] = "merge"
     near_duplicates: NearDuplicates = NearDuplicates.IGNORE
+    """What is done where near-duplicates would be in different splits."""
     sources: Annotated[tuple[Source, ...], Field(max_length=1_000)] = ()
+    """The versions to join; the first is the host."""
     exclude: Annotated[tuple[Ref, ...], Field(max_length=1_000)] = ()
+    """Versions whose assets are removed in the end."""
     strategy: Strategy = Strategy.STOP
     """Of sources: what becomes of an asset that two of them have."""
     ours: Ref | None = None
     """One of two lines of work: what each of them changed since the base is in the result, annotation by annotation."""
     theirs: Ref | None = None
+    """The other line of work."""
     base: Ref | None = None
     """What both lines started from; when not given, their nearest common ancestor."""
     on_conflict: OnConflict = OnConflict.ASK
@@ -76,7 +80,9 @@ class Marked(Schema):
     """Assets that have an annotation with one of these marks in an evaluation."""
 
     evaluation: Id
+    """The evaluation whose marks count."""
     marks: Annotated[tuple[Literal["tp", "fp", "fn", "mtp"], ...], Field(min_length=1)]
+    """An annotation with any of them must be on the asset."""
 
 
 class Conditions(Schema):
@@ -89,11 +95,15 @@ class Conditions(Schema):
     layers: Annotated[tuple[LayerName, ...], Field(min_length=1)] = (GROUND_TRUTH,)
     """Where annotations are looked for."""
     attributes: dict[str, JsonValue] = {}
+    """Values that an annotation must have."""
     area: tuple[float | None, float | None] = (None, None)
     """The least and the greatest area of an annotation, in square pixels."""
     confidence: tuple[Fraction | None, Fraction | None] = (None, None)
+    """The least and the greatest confidence of an annotation."""
     quality: tuple[FiniteFloat | None, FiniteFloat | None] = (None, None)
+    """The least and the greatest quality of an annotation."""
     splits: tuple[Split, ...] = ()
+    """The uses of an asset of which it must have one."""
     marked: Marked | None = None
 
     @model_validator(mode="after")
@@ -120,18 +130,22 @@ class Draws(Schema):
     """What every drawing of assets has in common."""
 
     seed: Seed = 0
+    """Another one draws other assets; the same draws the same."""
     stratify: bool = False
     """Take the same share of every class (by the rarest class on each asset)."""
     keep_together: Literal["near_duplicates"] | None = None
     """``near_duplicates``: images that differ by at most ``distance``, also by way of others, are never parted."""
     distance: Distance = DISTANCE
+    """Up to how many different bits of their hashes images are near-duplicates."""
 
 
 class Portion(Draws):
     """How much is taken: a count, or a rate."""
 
     count: PositiveInt | None = None
+    """How many assets."""
     rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Which share of the assets."""
 
     @model_validator(mode="after")
     def _is_count_or_rate(self) -> Self:
@@ -152,8 +166,11 @@ class FuseParameters(MakesVersion):
 
     type: Literal["fuse"] = "fuse"
     sources: Annotated[tuple[Source, ...], Field(min_length=1, max_length=1_000)]
+    """The versions to join; the first is the host."""
     exclude: Annotated[tuple[Ref, ...], Field(max_length=1_000)] = ()
+    """Versions whose assets are removed after joining."""
     strategy: Strategy = Strategy.STOP
+    """What becomes of an asset that two of the sources have."""
     conditions: Conditions | None = None
     portion: Portion | None = None
 
@@ -167,8 +184,11 @@ class SplitParameters(SingleSource, Draws, GuardsSplits):
 
     type: Literal["split"] = "split"
     training: Fraction = 0.0
+    """The share for training."""
     validation: Fraction = 0.0
+    """The share for validation."""
     test: Fraction = 0.0
+    """The share for testing."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
@@ -183,6 +203,7 @@ class ExcludeParameters(SingleSource):
 
     type: Literal["exclude"] = "exclude"
     exclude: Annotated[tuple[Ref, ...], Field(min_length=1, max_length=1_000)]
+    """The versions whose assets are removed."""
 
     @override
     def refs(self) -> tuple[tuple[str, Ref], ...]:
@@ -194,7 +215,9 @@ class RelabelParameters(SingleSource):
 
     type: Literal["relabel"] = "relabel"
     layer: LayerName = GROUND_TRUTH
+    """The layer whose annotations are renamed."""
     classes: Annotated[dict[ClassName, ClassName | Literal[""]], Field(min_length=1)]
+    """The new name of each class; an empty one drops its annotations."""
     unknown_classes: Literal["stop", "add"] = "stop"
     """What is done with a new name that the project does not know."""
 

@@ -70,15 +70,19 @@ class ImportParameters(MakesVersion):
 
     type: Literal["import"] = "import"
     source: ImportSource
+    """Where the files come from."""
     format: Name | None = None
     """The annotation format; detected when not given. ``none`` imports images alone."""
     layer: LayerName = GROUND_TRUTH
+    """The layer that the annotations go to."""
     base: Ref | None = None
     """A version whose annotation ids are inherited."""
     unknown_classes: UnknownClasses = UnknownClasses.STOP
+    """What is done with annotations of a class that the project does not know."""
     split: Split | None = None
     """The use of all images; when not given, what the files say, else ``none``."""
     on_bad_image: BadImage = BadImage.SKIP
+    """What is done about an image that cannot be read."""
 
     @override
     def refs(self) -> tuple[tuple[str, Ref], ...]:
@@ -119,8 +123,11 @@ class CopyParameters(MakesVersion):
 
     type: Literal["copy"] = "copy"
     project: Name
+    """The project to take from."""
     ref: Ref
+    """The version of it."""
     unknown_classes: UnknownClasses = UnknownClasses.STOP
+    """What is done with annotations of a class that this project does not know."""
     annotations: bool = True
     """Without them the images alone are taken over."""
     split: Split | None = None
@@ -138,14 +145,19 @@ class LabelParameters(SingleSource):
 
     type: Literal["label"] = "label"
     tool: Name = "api"
+    """The labeling tool; ``api`` takes answers over HTTP."""
     classes: Annotated[tuple[ClassName, ...], Field(min_length=1)]
+    """What is to be labeled."""
     annotation: Literal["box", "polygon", "mask", "keypoints"] = "box"
+    """The form of the annotations."""
     keep: LayerName | None = None
     """A layer that the annotators start from."""
     base: Ref | None = None
     """A version whose annotation ids are inherited."""
     instructions: Annotated[str, Field(max_length=20_000)] = ""
+    """What the annotators are told."""
     labelers: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    """Who is to label."""
 
     @override
     def refs(self) -> tuple[tuple[str, Ref], ...]:
@@ -158,11 +170,15 @@ class ExportParameters(Parameters):
 
     type: Literal["export"] = "export"
     source: Ref
+    """The version to write: ``name@tag``, ``name@3``, or ``name`` for the newest."""
     format: Name
+    """The annotation format."""
     layer: LayerName = GROUND_TRUTH
+    """The layer whose annotations are written."""
     classes: tuple[ClassName, ...] = ()
     """Only these classes; all when empty."""
     images: bool = True
+    """Whether the files of images are in the archive."""
     predictions: LayerName | None = None
     """A layer of predictions to write beside, in a format that has a place for it: ``ymir``, ``ymir-coco``; when not
     given, the only one there is."""
@@ -177,7 +193,9 @@ class ImportModelParameters(Parameters):
 
     type: Literal["import_model"] = "import_model"
     source: ImportSource
+    """Where the package comes from."""
     model: Name
+    """The name of the line of models that it belongs to."""
 
 
 class PullExecutorParameters(Parameters):

@@ -24,8 +24,11 @@ class UsesExecutor(Parameters):
     """A task that runs an executor."""
 
     executor: Name
+    """The registered executor to run."""
     config: dict[str, JsonValue] = {}
+    """Parameters of the executor, as its template has them."""
     gpus: NonNegativeInt = 0
+    """How many GPUs it gets."""
 
     @property
     @override
@@ -46,14 +49,19 @@ class TrainParameters(UsesExecutor, GuardsSplits):
 
     type: Literal["train"] = "train"
     training: Annotated[tuple[Source, ...], Field(min_length=1, max_length=1_000)]
+    """Versions to train on."""
     validation: Annotated[tuple[Ref, ...], Field(max_length=1_000)] = ()
     """Versions to validate on; when none is given, the assets of the validation split of ``training``."""
     model: Name
     """The name of the line of models that the new one belongs to."""
     classes: Annotated[tuple[ClassName, ...], Field(min_length=1)]
+    """What the model is to find, in order."""
     pretrained: ModelStage | None = None
+    """A model to start from."""
     on_overlap: Overlap = Overlap.STOP
+    """What is done with an asset that is to be trained and validated on."""
     layer: LayerName = GROUND_TRUTH
+    """The layer to learn from."""
 
     @override
     def refs(self) -> tuple[tuple[str, Ref], ...]:
@@ -65,11 +73,15 @@ class MineParameters(UsesExecutor, SingleSource):
 
     type: Literal["mine"] = "mine"
     model: ModelStage
+    """The model that looks at the images."""
     strategy: Name = "executor"
     """How picks are chosen; ``executor`` takes the executor's own order."""
     top_k: PositiveInt
+    """How many images are picked."""
     seed: Seed = 0
+    """For strategies that draw."""
     keep_predictions: bool = False
+    """Whether the predictions are a layer of the new version."""
     labeled: Annotated[tuple[Ref, ...], Field(max_length=1_000)] = ()
     """Versions whose assets are labeled already: they are not candidates."""
 
@@ -83,6 +95,7 @@ class InferParameters(UsesExecutor, SingleSource):
 
     type: Literal["infer"] = "infer"
     model: ModelStage
+    """The model that predicts."""
     layer: LayerName | None = None
     """The name of the layer of predictions; ``<model>@<stage>`` when not given."""
 
@@ -92,8 +105,11 @@ class EvaluateParameters(Parameters):
 
     type: Literal["evaluate"] = "evaluate"
     source: Ref
+    """The version that has both layers."""
     layer: LayerName
+    """The layer of predictions."""
     ground_truth: LayerName = GROUND_TRUTH
+    """The layer that they are measured against."""
     iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """The overlap from which a prediction is marked as matching."""
     confidence: Fraction = 0.3

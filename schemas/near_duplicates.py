@@ -28,4 +28,6 @@ class GuardsSplits(Schema):
     """A task that can look for near-duplicates across splits."""
 
     near_duplicates: NearDuplicates = NearDuplicates.AUTO
+    """What is done where near-duplicates would be in different splits."""
     distance: Distance = DISTANCE
+    """Up to how many different bits of their hashes images are near-duplicates."""

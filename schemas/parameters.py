@@ -70,6 +70,7 @@ class MakesVersion(Parameters):
     tag: TagName | None = None
     """A name for the new version; digits only are refused, since ``name@3`` is a number."""
     message: Annotated[str, Field(max_length=2_000)] = ""
+    """What was done and why, for those who read the log."""
     keywords: Keywords = ()
     """What the new version is found by later; they can be changed."""
 
@@ -78,6 +79,7 @@ class SingleSource(MakesVersion):
     """A task that makes a version out of one other."""
 
     source: Ref
+    """The version to take from: ``name@tag``, ``name@3``, or ``name`` for the newest."""
 
     @override
     def refs(self) -> tuple[tuple[str, Ref], ...]:

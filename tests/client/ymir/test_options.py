@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from client.commands import COMMANDS, TASK, Command, parser
-from client.ymir.options import add_options, parameters_named, parameters_of
+from client.ymir.options import add_options, fields_of, parameters_named, parameters_of
 from schemas.task_types import OFFERED, TaskParameters
 
 ID = "0" * 32
@@ -130,3 +130,8 @@ def test_every_parameter_can_be_given(kind: str) -> None:
     fields = {action.dest.split(".")[1] for action in made._actions if action.dest.startswith("parameters.")}
 
     assert fields == set(parameters_named(kind).model_fields) - {"type"}
+
+
+@pytest.mark.parametrize("kind", sorted(OFFERED))
+def test_every_parameter_is_explained(kind: str) -> None:
+    assert [field.path for field in fields_of(parameters_named(kind)) if not field.info.description] == []
