@@ -25,7 +25,7 @@ class HttpCalls:
 
     def __init__(self, session: ClientSession, *, url: str, patience_seconds: float) -> None:
         self._session = session
-        self._url = url
+        self.url = url
         self._patience_seconds = patience_seconds
 
     async def answer(
@@ -64,13 +64,13 @@ class HttpCalls:
                     return response.headers, await response.read()
             except (ClientConnectionError, ClientError) as error:
                 if time.monotonic() >= deadline or isinstance(error, InvalidURL):
-                    raise _unanswered(self._url, error) from error
+                    raise _unanswered(self.url, error) from error
             await asyncio.sleep(AGAIN_SECONDS)
 
     @asynccontextmanager
     async def stream(self, path: str) -> AsyncIterator[Stream]:
         """Open the answer at a path, piece by piece."""
-        with _driver_errors(self._url):
+        with _driver_errors(self.url):
             async with self._session.get(path) as response:
                 await _check(response)
                 yield Stream(response.content_length, response.content.iter_chunked(PIECE_BYTES))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.servers.found import DOCKER, MONGO, RABBITMQ, S3, settings_of
@@ -12,6 +13,13 @@ from tests.servers.found import DOCKER, MONGO, RABBITMQ, S3, settings_of
 settings.register_profile("laptop", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "laptop")
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Commands say where logs go; that may be a stream of their test alone."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

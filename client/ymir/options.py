@@ -112,6 +112,7 @@ def _described(field: Field) -> dict[str, Any]:
 
 def _help(field: Field) -> str:
     told = " ".join((field.info.description or "").split()).replace("``", "`").rstrip(".")
+    told = f"switch off: {told[:1].lower()}{told[1:]}" if field.kind is bool and field.info.default and told else told
     many = "several with commas" if _is_many(field.kind) and not _is_map(field.kind) else ""
     default = None if field.info.is_required() else field.info.get_default(call_default_factory=True)
     shown = "" if isinstance(default, bool) or default == "" or not isinstance(default, str | int | float) else default
