@@ -8,7 +8,6 @@ from client.mir.codes import Code, MirError
 from client.mir.telling import tell
 
 _STRATEGIES: Final = ("stop", "host", "guest")
-_FORMATS: Final = ("none", "ark", "voc", "coco", "ls_json", "yolo", "datumaro", "cvat", "labelme")
 
 
 class _Argument(NamedTuple):
@@ -156,7 +155,7 @@ COMMANDS: Final = (
             _MEDIA,
             _SRC,
             _argument("--dst-rev", metavar="REV", help="accepted; an export makes nothing new"),
-            _argument("--format", "--anno-format", choices=_FORMATS, default="none", help="of the annotations (none)"),
+            _argument("--format", "--anno-format", default="none", help="none, ark, voc, coco, ls_json, … (none)"),
             _argument("--asset-format", choices=("raw", "lmdb"), default="raw", help="raw"),
             _argument("-p", "--cis", "--class_names", "--class-names", metavar="CLASSES", help="only these classes"),
             _WORK,

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from client.mir.codes import Code, MirError
 
 ANNOTATIONS: Final = "annotations"
-IMAGES: Final = "images.jsonl"
+NAMES: Final = "names.jsonl"
 
 
 class Exported(NamedTuple):
@@ -48,7 +48,7 @@ def unpacked(archive: Path, to: Path) -> Exported:
             path = PurePosixPath(member.filename)
             if path.is_absolute() or ".." in path.parts:
                 raise MirError(Code.ERROR_UNKNOWN, f"the archive of the export names {member.filename!r}")
-            if member.filename == IMAGES:
+            if member.filename == NAMES:
                 images = [json.loads(line) for line in packed.read(member).splitlines()]
                 names = {PurePosixPath(image["name"]).name: image["asset"] for image in images}
             elif not member.is_dir():

@@ -36,7 +36,7 @@ UNIX: Final = 3
 SMALL_BYTES: Final = 4 << 20
 """Larger images go through a file, so that few of them fill no memory."""
 PIECE_BYTES: Final = 1 << 20
-IMAGE_LIST: Final = "images.jsonl"
+NAME_LIST: Final = "names.jsonl"
 
 
 async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs, database: Database) -> Outcome:
@@ -44,7 +44,7 @@ async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs
 
     Images keep their file names; where two differ only in case or suffix, all but the first get the start of their
     asset id before it. Images are stored as they are, and coordinates are those of the picture as its file stores it.
-    Without images there is ``images.jsonl``: the asset that each name means. Equal versions make equal archives.
+    Without images there is ``names.jsonl``: the asset that each name means. Equal versions make equal archives.
     """
     parameters = work.parameters
     version = await library.version(work.task.version_of("/source"))
@@ -138,7 +138,7 @@ class _Names:
             file.writelines(lines)
 
     def end(self, archive: _Archive) -> None:
-        archive.add_file(IMAGE_LIST, self._path)
+        archive.add_file(NAME_LIST, self._path)
 
 
 async def _write(
@@ -153,7 +153,7 @@ async def _write(
 ) -> None:
     archive = _Archive(path)
     names = _FileNames()
-    listed = None if work.parameters.images else _Names(work.scratch / IMAGE_LIST)
+    listed = None if work.parameters.images else _Names(work.scratch / NAME_LIST)
     done, total = 0, content.image_count()
     layer = work.parameters.layer
     narrow = partial(_narrowed, classes=frozenset(work.parameters.classes))

@@ -19,7 +19,6 @@ from client.mir.sources import scratch
 from client.mir.telling import show, tell
 from schemas.datasets import Version
 
-FORMATS: Final = {"ls_json": "labelstudio"}
 INDEX: Final = "index.tsv"
 
 
@@ -72,7 +71,7 @@ async def _archive(run: Run, version: Version, given: Namespace, layer: str, fol
     parameters = {
         "type": "export",
         "source": ref_of(version),
-        "format": FORMATS.get(given.format, given.format),
+        "format": given.format,
         "layer": layer,
         "classes": classes,
         "images": False,

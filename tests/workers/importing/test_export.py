@@ -107,8 +107,8 @@ async def test_only_the_classes_asked_for_are_exported_and_in_their_order(place:
     outcome = await exported(place, version, "coco", classes=("big dog", "yeti"), images=False)
 
     archive = await archive_of(place, outcome)
-    assert archive.namelist() == ["annotations/coco-annotations.json", "images.jsonl"]
-    assert orjson.loads(archive.read("images.jsonl")) == {
+    assert archive.namelist() == ["annotations/coco-annotations.json", "names.jsonl"]
+    assert orjson.loads(archive.read("names.jsonl")) == {
         "name": "a.jpg",
         "asset": next(iter(await rows_of(place, version))),
     }
