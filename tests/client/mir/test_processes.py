@@ -45,7 +45,7 @@ async def ran(*arguments: object, cwd: Path, **environment: str) -> Said:
 async def test_an_interrupted_command_leaves_no_task_and_a_line_in_the_log(repository: Path, tmp_path: Path) -> None:
     pictures, work = make_pictures(tmp_path / "many", 700, seed=9), tmp_path / "work"
     given = ("import", "--index-file", pictures / "index.tsv", "--dst-rev", "a@a", "-w", work)
-    process = await started(*given, cwd=repository)
+    process = await started(*given, cwd=repository, YMIR_BEAT_SECONDS="0.5")
     async with asyncio.timeout(60):
         while not _is_running(work / "out" / "monitor.txt"):  # noqa: ASYNC110 - it is another process that writes
             await asyncio.sleep(0.02)
