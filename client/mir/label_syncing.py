@@ -20,11 +20,19 @@ _KNOWN: Final = "labels.json"
 
 
 def label_file_of(repository: Repository, given: str | None) -> Path:
-    """Return the label file of a repository: the one given, else labels.csv, else .mir/labels.yaml where that is."""
+    """Return the label file of a repository: the one given, else .mir/labels.yaml where that is, else labels.csv.
+
+    Raise MirError if there are classes in both of them.
+    """
     if given is not None:
         return Path(given).expanduser()
     seed, later = repository.root / SEED_FILE, repository.data / LATER_FILE
-    return later if later.exists() and not os.path.lexists(seed) else seed
+    if not later.exists():
+        return seed
+    if read_labels(seed).labels:
+        step = "Keep one of them, or name the one that is meant with --user-label-file."
+        raise MirError(Code.INVALID_ARGS, f"there are classes in {seed} and in {later}", step=step)
+    return later
 
 
 def make_label_file(path: Path) -> None:

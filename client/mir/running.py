@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
         asked: Task | None = None
         try:
-            asked = await self.session.client.post(Task, f"{self.session.path}/tasks", parameters)
+            asked = await self._asked(parameters)
             ended = await self.session.client.ended(asked, watch=watch)
         except Refused as error:
             raise await self._failure(error, kind, asked) from error
@@ -56,6 +56,20 @@ class Run(NamedTuple):
         for warning in ended.warnings:
             tell(f"warning: {warning}")
         return ended
+
+    async def _asked(self, parameters: Mapping[str, Any]) -> Task:
+        """Ask for a task; a branch that was removed is begun anew, as its versions stay hidden."""
+        path = f"{self.session.path}/tasks"
+        try:
+            return await self.session.client.post(Task, path, parameters)
+        except Refused as error:
+            hidden = [
+                fault for fault in error.problem.errors if fault.pointer == "/dataset" and "is hidden" in fault.detail
+            ]
+            if not hidden:
+                raise
+        await self.session.show(parameters["dataset"])
+        return await self.session.client.post(Task, path, parameters)
 
     async def made_version(self, task: Task) -> None:
         """End the command with the version that a task made: it is the current one now."""

@@ -14,7 +14,7 @@ from client.mir.repository import Repository
 from client.mir.revs import MASTER, Rev
 from client.mir.telling import tell
 from client.reach import reached, readable, target_of
-from schemas.datasets import Dataset, Version
+from schemas.datasets import Dataset, Tag, Version
 from schemas.projects import Project, ProjectSubmission
 
 
@@ -81,6 +81,19 @@ class Session(NamedTuple):
     async def hide(self, dataset: str) -> None:
         """Hide a dataset."""
         await self.client.patch(Dataset, f"{self.path}/datasets/{dataset}", {"removed": True})
+
+    async def show(self, dataset: str) -> None:
+        """Show a hidden dataset again."""
+        await self.client.patch(Dataset, f"{self.path}/datasets/{dataset}", {"removed": False})
+
+    async def remove(self, dataset: str) -> None:
+        """Hide a dataset with its versions, and free their tags, so that a new one can bear its name."""
+        path = f"{self.path}/datasets/{dataset}"
+        for tag in [tag.name async for tag in self.client.items(Tag, f"{path}/tags")]:
+            await self.client.delete(f"{path}/tags/{tag}")
+        for number in [version.number async for version in self.client.items(Version, f"{path}/versions")]:
+            await self.client.delete(f"{path}/versions/{number}")
+        await self.hide(dataset)
 
     def _empty(self, rev: Rev, error: Refused | None) -> None:
         """Return None for a state without a version, such as that of a training; raise MirError if there is no such."""

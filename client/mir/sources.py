@@ -1,16 +1,13 @@
-"""What an import is given: a path that the service reads itself, or a packed upload."""
+"""What an import is given: a path that the service reads itself, or what was sent to it."""
 
-import asyncio
-import tarfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from client.mir.session import Session
-from client.mir.telling import tell
-from schemas.schema import new_id
-from schemas.uploads import Upload
+from client.mir.telling import end_progress, show_progress, tell
+from client.uploading import upload
 
 
 @asynccontextmanager
@@ -22,21 +19,18 @@ async def scratch(session: Session) -> AsyncIterator[Path]:
         yield Path(path)
 
 
-async def source_of(session: Session, path: Path, *, scratch: Path) -> dict[str, str]:
-    """Return how an import names a folder or archive; a service elsewhere is sent it first."""
+async def source_of(session: Session, path: Path) -> dict[str, str]:
+    """Return how an import names a folder or archive; a service elsewhere is sent it first.
+
+    Of what was sent before, by a command that was interrupted, only the rest is sent.
+    """
     if session.is_own:
         return {"path": str(path.absolute())}
-    archive = path
-    if path.is_dir():
-        tell(f"packing {path.name}")
-        archive = scratch / f"{new_id()}.tar"
-        await asyncio.to_thread(_pack, path, archive)
-    tell(f"sending {archive.stat().st_size:,} bytes")
-    upload = await session.client.put(Upload, f"/v1/uploads/{archive.name}", archive)
-    return {"upload": upload.id}
+    tell(f"sending {path.name}")
 
+    def seen(there: int, whole: int | None) -> None:
+        show_progress(there / whole if whole else 0.0, f"{there:,} bytes sent")
 
-def _pack(folder: Path, archive: Path) -> None:
-    # What links lead to is packed, under the names of the links.
-    with tarfile.open(archive, "x", dereference=True) as packed:
-        packed.add(folder, arcname=".")
+    sent = await upload(session.client, path, seen=seen)
+    end_progress()
+    return {"upload": sent.id}

@@ -106,8 +106,8 @@ async def _branched(session: "Session", rev: Rev) -> None:
     from client.mir.running import Run  # noqa: PLC0415 - only where there is work
 
     run = Run(session, rev, WorkFolder(None, ""))
-    sources = [{"ref": f"{source.dataset_name}@{source.number}"}]
-    task = await run.task({"type": "merge", "dataset": rev.branch, "sources": sources, "message": message})
+    ref = f"{source.dataset_name}@{source.number}"
+    task = await run.task({"type": "branch", "dataset": rev.branch, "source": ref, "message": message})
     await run.made_version(task)
 
 
@@ -126,6 +126,6 @@ async def _remove(repository: Repository, given: Namespace) -> None:
             step = "mir branch lists those there are."
             raise MirError(Code.INVALID_BRANCH_OR_TAG, f"there is no branch {name}", step=step)
         if name in datasets:
-            await session.hide(name)
+            await session.remove(name)
     repository.note(Entry(name, "", "delete", 0.0))
     tell(f"removed {name}; it goes for good with `ymir admin gc` after 30 days")

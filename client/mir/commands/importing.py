@@ -113,7 +113,7 @@ async def _local(run: Run, wanted: _Given, folder: Path, *, predictions: bool) -
             for line in staged.left_out[:TOLD]:
                 tell(f"  {line}")
         path = into
-    return await source_of(run.session, path, scratch=folder)
+    return await source_of(run.session, path)
 
 
 async def _with_predictions(run: Run, wanted: _Given, target: dict[str, str], folder: Path) -> Task:

@@ -64,7 +64,7 @@ async def _found(run: Run, configuration: dict[str, Any], given: Namespace) -> d
             tell(f"warning: left out: {line}")
         names = await asyncio.to_thread(_names, folder / "files" / IMAGES)
         (folder / "files" / ANNOTATIONS).rmdir()
-        source = await source_of(session, folder / "files", scratch=folder)
+        source = await source_of(session, folder / "files")
         try:
             base: dict[str, Any] = {"dataset": run.to.branch, "message": "infer"}
             images = {"source": source, "format": "none"}

@@ -62,6 +62,41 @@ def test_branches_are_made_moved_to_and_removed(mir: Mir, repository: Path) -> N
 
 
 @pytest.mark.usefixtures("repository")
+def test_a_branch_that_was_removed_can_be_made_again(mir: Mir) -> None:
+    given = ("sampling", "--src-revs", "training", "--dst-rev", "s@s", "--count")
+    assert mir(*given, 3).code == 0
+    assert mir("checkout", "master").code == 0
+    assert mir("branch", "-D", "s").code == 0
+
+    assert mir(*given, 5).code == 0
+
+    assert "metadatas.mir: 5 assets" in mir("show", "--src-revs", "s@s").out
+    assert [line.partition(" (")[2].partition(")")[0] for line in mir("log", "--oneline").lines] == [
+        "s@s",
+        "training@import",
+    ]
+
+
+@pytest.mark.usefixtures("repository")
+def test_the_later_label_file_is_used_where_it_is(mir: Mir, tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    classes = ["person", "cat", "car", "airplane", "dog"]
+    seed = (root / "labels.csv").read_text().splitlines()
+    order = [line.split(",")[2] for line in seed if not line.startswith("#")]
+    later = [*order, *(name for name in classes if name not in order)]
+    (root / ".mir" / "labels.yaml").write_text("labels:\n" + "".join(f"- {{name: {name}}}\n" for name in later))
+    given = ("filter", "--src-revs", "training", "-P", "dog", "--dst-rev", "f@f")
+
+    both = mir(*given)
+    (root / "labels.csv").unlink()
+    one = mir(*given)
+
+    assert both.code == Code.INVALID_ARGS
+    assert "there are classes in" in both.err
+    assert one.code == 0, one.err
+
+
+@pytest.mark.usefixtures("repository")
 def test_states_are_made_of_states_and_told_in_the_log(mir: Mir) -> None:
     assert mir("merge", "--src-revs", "tr:training;va:val;master", "--dst-rev", "m@m").code == 0
     assert mir("filter", "--src-revs", "m", "-p", "person", "-P", "cat", "--dst-rev", "m@20211028").code == 0
