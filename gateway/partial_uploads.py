@@ -4,15 +4,14 @@ import asyncio
 import hashlib
 import mimetypes
 import tempfile
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Final
 from weakref import WeakValueDictionary
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
+from gateway.incoming import STEP, Incoming
 from gateway.operations import BINARY
 from gateway.problems import Refused
 from gateway.services import Services
@@ -27,11 +26,6 @@ from storage.ports import Query
 PART_BYTES: Final = 8 * 2**20
 """So much of an upload is in memory at most, while it comes."""
 PARTS_AT_MOST: Final = 100_000
-STEP: Final = "Ask with HEAD how much is there, and go on from that."
-
-# A sender that went away; a gateway that is to end.
-_GONE: Final = (ConnectionError, asyncio.CancelledError)
-_MALFORMED: Final = (HttpProcessingError, web.RequestPayloadError)
 
 
 class PartialUploads:
@@ -102,28 +96,13 @@ class PartialUploads:
             detail = f"The upload has {end} bytes, and the request begins at {at}."
             raise Refused(HTTPStatus.CONFLICT, detail, step=STEP)
         limit = self._settings.upload_limit_bytes if upload.length is None else upload.length
-        incoming = _Incoming(request, room=limit - end, stall_seconds=self._settings.upload_stall_seconds)
-        waiting: list[UploadPart] = []
-        found = hashlib.new(checksum.algorithm) if checksum else None
-        async for data in incoming.parts():
-            if found is not None:
-                await asyncio.to_thread(found.update, data)
-            if incoming.error is not None and checksum is not None:
-                break
-            last = UploadPart.after(last, await self._blobs.put(data), upload=upload)
-            if last.number >= PARTS_AT_MOST:
-                raise Invalid("The upload is in too many parts.", step=f"Send {PART_BYTES} bytes in each request.")
-            if checksum is None:
-                await self._add(last)
-            else:
-                waiting.append(last)
-        if incoming.error is not None:
-            raise incoming.error from None
-        if found is not None and checksum is not None and found.digest() != checksum.digest:
-            detail = f"The body has another {checksum.algorithm} than its Upload-Checksum says; nothing of it is kept."
-            raise Refused(MISMATCH, detail, step="Send the same bytes again.")
-        for part in waiting:
-            await self._add(part)
+        body = Incoming(request, room=limit - end, stall_seconds=self._settings.upload_stall_seconds)
+        if checksum is not None:
+            return await self._append_checked(upload, body, last, checksum)
+        async for data in body.parts(PART_BYTES):
+            last = await self._stored(upload, data, last)
+            await self._add(last)
+        body.check_whole()
         return 0 if last is None else last.end
 
     async def finished(self, upload: PartialUpload) -> Upload:
@@ -141,6 +120,28 @@ class PartialUploads:
         await self._uploads.remove(upload.id)
         async for part in every(self._parts, Query(equal={"upload": upload.id})):
             await self._parts.remove(part.id)
+
+    async def _append_checked(
+        self, upload: PartialUpload, body: Incoming, last: UploadPart | None, checksum: Checksum
+    ) -> int:
+        found, parts = hashlib.new(checksum.algorithm), list[UploadPart]()
+        async for data in body.parts(PART_BYTES):
+            await asyncio.to_thread(found.update, data)
+            last = await self._stored(upload, data, last)
+            parts.append(last)
+        body.check_whole()
+        if found.digest() != checksum.digest:
+            detail = f"The body has another {checksum.algorithm} than its Upload-Checksum says; nothing of it is kept."
+            raise Refused(MISMATCH, detail, step="Send the same bytes again.")
+        for part in parts:
+            await self._add(part)
+        return 0 if last is None else last.end
+
+    async def _stored(self, upload: PartialUpload, data: bytes, last: UploadPart | None) -> UploadPart:
+        part = UploadPart.after(last, await self._blobs.put(data), upload=upload)
+        if part.number >= PARTS_AT_MOST:
+            raise Invalid("The upload is in too many parts.", step=f"Send {PART_BYTES} bytes in each request.")
+        return part
 
     async def _last(self, upload: Id) -> UploadPart | None:
         page = await self._parts.list(Query(equal={"upload": upload}), order="-start", limit=1)
@@ -160,6 +161,9 @@ class PartialUploads:
             blob = last.blob.model_copy(update={"media_type": media_type})
         else:
             blob = await self._joined_blob(upload, media_type)
+        if blob.size != upload.length:
+            # Another process was quicker, and what it made was removed since.
+            raise NotFound("upload", upload.id, step="It was given up meanwhile: send it anew.")
         whole = Upload(id=upload.id, name=upload.name, blob=blob, created_by=upload.created_by, created_at=self._now())
         try:
             await self._whole.add(whole)
@@ -190,52 +194,6 @@ class PartialUploads:
                         await asyncio.to_thread(_write, file, digest, piece)
                 if (cursor := parts.next) is None:
                     return f"sha256:{digest.hexdigest()}"
-
-
-class _Incoming:
-    """The body of a request, in parts of a size that is good to keep."""
-
-    def __init__(self, request: web.Request, *, room: int, stall_seconds: float) -> None:
-        self.error: BaseException | None = None
-        """What the body broke off with, once its last part was taken."""
-        self._request = request
-        self._room = room
-        self._stall_seconds = stall_seconds
-        if (request.content_length or 0) > room:
-            raise self._too_large()
-
-    async def parts(self) -> AsyncIterator[bytes]:
-        """Yield the body; what came last before it broke off too."""
-        waiting = bytearray()
-        while piece := await self._next():
-            waiting += piece
-            self._room -= len(piece)
-            if self._room < 0:
-                raise self._too_large()
-            if len(waiting) >= PART_BYTES:
-                yield bytes(waiting)
-                waiting.clear()
-        if waiting:
-            yield bytes(waiting)
-
-    async def _next(self) -> bytes:
-        try:
-            async with asyncio.timeout(self._stall_seconds):
-                return await self._request.content.readany()
-        except _GONE as error:
-            self.error = error
-        except _MALFORMED:
-            self.error = Refused(HTTPStatus.BAD_REQUEST, "The body is malformed; what came before is kept.", step=STEP)
-        except TimeoutError:
-            detail = f"Nothing came for {self._stall_seconds:g} s; what came before is kept."
-            self.error = Refused(HTTPStatus.REQUEST_TIMEOUT, detail, step=STEP)
-        return b""
-
-    def _too_large(self) -> Refused:
-        detail = f"The body has more than the {self._room} bytes that the upload can still take."
-        if self._room < 0:
-            detail = "The body has more bytes than the upload can still take."
-        return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, step="Send what is missing, and no more.")
 
 
 def _write(file: IO[bytes], digest: "hashlib._Hash", piece: bytes) -> None:
