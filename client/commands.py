@@ -47,6 +47,7 @@ COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
     "evaluate": Command("measure predictions against the ground truth of the same version", TASK),
     "label": Command("have the assets of a version labeled", TASK),
     "import-model": Command("take in a model package", TASK),
+    "migrate": Command("bring over the data and models of a repository of YMIR's own command", "migrate:add_migrate"),
     "log": Command("show a version and all that it was made of", "versions:add_log"),
     "show": Command("show what a version holds", "versions:add_show"),
     "stats": Command("count the objects of a version by class", "versions:add_show"),
