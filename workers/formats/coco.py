@@ -1,50 +1,136 @@
-"""COCO: JSON documents that list images, categories and annotations."""
+"""COCO: JSON documents that list images, categories and annotations, and lists of results."""
 
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from schemas.errors import Fault, Invalid
+from schemas.reports import Finding
 from workers.formats.coco_document import KEYS, CocoDocument
+from workers.formats.coco_places import Identity
+from workers.formats.coco_results import CocoResults, by_numbers
 from workers.formats.datumaro import looks_like_datumaro
 from workers.formats.documents import read_documents
-from workers.formats.format import Listing, Reading
+from workers.formats.format import FileRecord, Labels, Listing, Reading, with_layers
 from workers.formats.label_studio import looks_like_label_studio
-from workers.formats.listing import base_name
+from workers.formats.listing import split_of
 
 PEEK_BYTES: Final = 1 << 16
+# What has captions or panoptic segments has no objects.
+_NO_OBJECTS: Final = re.compile(rb'"(segments_info|caption)"\s*:')
+_RESULTS: Final = re.compile(rb'^\s*\[\s*\{[^{]*"(image_id|category_id)"\s*:')
+
+
+class _Files(NamedTuple):
+    documents: list[str]
+    results: list[str]
+    others: list[str]
+    """Those without objects."""
 
 
 class Coco:
-    """One JSON document, or several for several sets of images."""
+    """One JSON document, or several for several sets of images; lists of results are layers beside them."""
 
     name = "coco"
     looks_for = "JSON with images, categories and annotations, such as annotations/instances_train.json"
 
     def detect(self, listing: Listing) -> bool:
-        """Return whether there is a JSON file that looks like such a document."""
-        return bool(_documents(listing))
+        """Return whether there is a JSON file that looks like such a document, or like results."""
+        return any(_files(listing))
 
     def read(self, listing: Listing) -> Reading:
         """Return each image with what the documents say of it; one that none lists is not annotated.
 
         Ids are compared and images looked for at once; annotations are read with their image, so that the largest
-        document needs little memory. Every fault is named with its JSON path.
+        document needs little memory. Every fault is named with its JSON path. Results are a layer named after their
+        file; where there is no document, they are what is imported, under the numbers of their classes.
         """
-        documents = [CocoDocument(listing.folder / name, name=name) for name in _documents(listing)]
-        return read_documents(listing, documents)
+        files = _files(listing)
+        if not files.documents and not files.results:
+            message = f"{', '.join(files.others[:3])}: captions and panoptic segments are no annotations of objects."
+            raise Invalid(message, step="Convert them to COCO's instances, or import with the format `none`.")
+        documents = [CocoDocument(listing.folder / name, name=name) for name in files.documents]
+        reading = read_documents(listing, documents)
+        results = _Results(listing, files.results, documents)
+        return reading._replace(
+            records=results.added_to(reading.records),
+            findings=chain(reading.findings if documents else (), results.findings, _left_out(files.others)),
+            faults=[*reading.faults, *results.faults],
+        )
 
 
-def _documents(listing: Listing) -> list[str]:
-    """Return the names of the files that look like COCO documents; captions have no objects and are not meant."""
-    found = [path for path in listing.others if path.lower().endswith(".json") and _looks_right(listing.folder / path)]
-    return [path for path in found if not base_name(path).startswith("captions_")] or found
+def _files(listing: Listing) -> _Files:
+    """Return the names of the files that look like those of COCO."""
+    files = _Files([], [], [])
+    for path in listing.others:
+        if path.lower().endswith(".json"):
+            start, end = _peeked(listing.folder / path)
+            # Datumaro's have categories and annotations, too, and tasks have annotations.
+            if looks_like_datumaro(start, end) or looks_like_label_studio(start):
+                continue
+            if _RESULTS.match(start):
+                (files.others if _NO_OBJECTS.search(start) else files.results).append(path)
+            elif any(f'"{key}"'.encode() in start + end for key in KEYS):
+                (files.others if _NO_OBJECTS.search(start + end) else files.documents).append(path)
+    return files
 
 
-def _looks_right(path: Path) -> bool:
+def _peeked(path: Path) -> tuple[bytes, bytes]:
     with path.open("rb") as file:
         start = file.read(PEEK_BYTES)
         file.seek(max(0, path.stat().st_size - PEEK_BYTES))
-        end = file.read()
-    # Datumaro's have categories and annotations, too, and tasks have annotations.
-    if looks_like_datumaro(start, end) or looks_like_label_studio(start):
-        return False
-    return any(f'"{key}"'.encode() in start + end for key in KEYS)
+        return start, file.read()
+
+
+class _Results:
+    """The results of some files, as layers beside what documents say, or instead of that."""
+
+    def __init__(self, listing: Listing, files: Sequence[str], documents: Sequence[CocoDocument]) -> None:
+        self.findings: list[Finding] = []
+        self.faults: list[Fault] = []
+        self._beside = bool(documents)
+        self._of: dict[str, list[tuple[CocoResults, Identity]]] = {}
+        for file in files:
+            images: dict[Identity, str] = {} if documents else by_numbers(listing.images)
+            names: dict[Identity, str] = {}
+            of_split = [document for document in documents if split_of(document.name) is split_of(file)]
+            for document in of_split or documents:
+                names |= document.categories
+                images |= document.paths
+            self._take(CocoResults(listing.folder / file, name=file, categories=names), images)
+
+    def added_to(self, records: Iterable[FileRecord]) -> Iterator[FileRecord]:
+        """Yield records with the results of their images."""
+        for record in records:
+            labels, faults = record.labels, [*record.faults]
+            for results, identity in self._of.get(record.image, ()):
+                found, wrong = results.labels(identity)
+                faults += wrong
+                labels = with_layers(labels, {results.layer: found}) if self._beside else _joined(labels, found)
+            yield record._replace(labels=labels, faults=tuple(faults))
+
+    def _take(self, results: CocoResults, images: Mapping[Identity, str]) -> None:
+        for identity in results.identities():
+            path = images.get(identity)
+            if path is None:
+                results.missing(identity)
+            else:
+                self._of.setdefault(path, []).append((results, identity))
+        self.findings += results.findings
+        self.faults += results.faults
+        if self._beside:
+            detail = f"The results are kept as the layer {results.layer}."
+            self.findings.append(Finding(subject=results.name, detail=detail, kind="predictions"))
+
+
+def _joined(labels: Labels | None, found: Labels) -> Labels:
+    if labels is None:
+        return found
+    return labels._replace(annotations=labels.annotations + found.annotations, dropped=labels.dropped + found.dropped)
+
+
+def _left_out(files: Sequence[str]) -> Iterator[Finding]:
+    for file in files:
+        yield Finding(subject=file, detail="Captions and panoptic segments are left out.", kind="left out")

@@ -1,6 +1,6 @@
 """One COCO document: its ids checked at once, what it says of an image read when it is that image's turn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,16 +20,19 @@ KEYS: Final = ("images", "annotations", "categories")
 IMAGE_KEYS: Final = frozenset(
     {"id", "file_name", "width", "height", "attributes", "license", "flickr_url", "coco_url", "date_captured"}
 )
+# Nothing is told of a supercategory: exporters have to write one.
+CATEGORY_KEYS: Final = frozenset({"id", "name", "supercategory"})
 
 
 class ListedImage(NamedTuple):
-    """An image of a document: its position in the list, its bytes, its file name, and the number of its group."""
+    """An image of a document: its position in the list, its bytes, its file name, the number of its group, its id."""
 
     position: int
     start: int
     end: int
     named: str
     number: int
+    identity: Identity
 
 
 class CocoDocument:
@@ -39,11 +42,18 @@ class CocoDocument:
         self.name = name
         self.faults: list[Fault] = []
         self.findings: list[Finding] = []
+        self.paths: dict[Identity, str] = {}
+        """The path of each listed image that is there, by its id, once ``found`` was asked for."""
         self._json = JsonDocument(path, name=name)
         self._images: dict[Identity, ListedImage] = {}
         self._categories: dict[Identity, str] = {}
         self._places = Places()
         self._scan()
+
+    @property
+    def categories(self) -> Mapping[Identity, str]:
+        """The names of classes by their ids."""
+        return self._categories
 
     def found(self, names: ImageNames) -> Iterator[tuple[str, ListedImage]]:
         """Yield the path of each listed image that is there; note those that are not, or not for sure."""
@@ -59,6 +69,7 @@ class CocoDocument:
             elif taken.setdefault(candidates[0], image) is not image:
                 self._fault(f"is {candidates[0]}, as images[{taken[candidates[0]].position}] is", where)
             else:
+                self.paths[image.identity] = candidates[0]
                 yield candidates[0], image
 
     def labels(self, image: ListedImage) -> tuple[Labels, list[Fault]]:
@@ -115,7 +126,9 @@ class CocoDocument:
         if not isinstance(named, str) or not named:
             self._fault("is missing or no text", f"images[{element.position}].file_name")
             named = ""
-        image = ListedImage(element.position, element.start, element.end, named, self._places.number(identity))
+        image = ListedImage(
+            element.position, element.start, element.end, named, self._places.number(identity), identity
+        )
         before = self._images.setdefault(identity, image)
         if before is not image:
             self._fault(f"repeats the id {identity!r} of images[{before.position}]", f"images[{element.position}].id")
@@ -126,6 +139,11 @@ class CocoDocument:
             return
         if identity in self._categories:
             self._fault(f"repeats the id {identity!r} of another", f"categories[{element.position}].id")
+        for key in sorted(element.value.keys() - CATEGORY_KEYS):
+            detail = f"categories[].{key} cannot be kept: {str(element.value[key])[:200]}"
+            self.findings.append(
+                Finding(subject=f"{self.name}: categories[{element.position}]", detail=detail, kind="not kept")
+            )
         try:
             self._categories[identity] = class_name(element.value.get("name", ""))
         except (ValueError, AttributeError, TypeError):

@@ -18,7 +18,7 @@ from schemas.reports import Finding
 from storage.datasets.packing import Packed, packed
 from storage.datasets.rows import ID_BYTES, AnnotationRow, ImageRow
 from workers.formats.format import FileRecord, Labels, Parse, ParsePart, with_layers
-from workers.formats.frames import is_displayed, to_displayed
+from workers.formats.frames import is_displayed, stored_size, to_displayed
 from workers.images import BadImage, Limits, inspect_unless_known
 from workers.importing.classes import ClassResolver, Unknown
 from workers.importing.known import Known
@@ -189,9 +189,31 @@ def _said(job: Job, record: FileRecord, labels: Labels, image: ImageRow | None, 
         layers = {name: tuple(to_displayed(row, image) for row in rows) for name, rows in layers.items()}
         detail = f"Annotations were turned with the image, whose EXIF orientation is {image.orientation}."
         findings.append(Finding(subject=record.image, detail=detail, kind="turned"))
+    if image is not None:
+        findings += _doubts(record, labels, image, layers)
     if labels.attributes:
         layers[ATTRIBUTES] = (AnnotationRow(attributes=labels.attributes),)
     return _Said(layers, tuple(findings), faults)
+
+
+def _doubts(record: FileRecord, labels: Labels, image: ImageRow, layers: Mapping[LayerName, Rows]) -> Iterator[Finding]:
+    """Yield what does not fit the picture; all of it is kept."""
+    if labels.size is not None and labels.size not in {(image.width, image.height), stored_size(image)}:
+        stated = " x ".join(map(str, labels.size))
+        detail = f"It is said to have {stated} pixels, and has {image.width} x {image.height}."
+        yield Finding(subject=record.image, detail=detail, kind="size")
+    outside = sum(_reaches_out(row, image) for rows in layers.values() for row in rows)
+    if outside:
+        detail = f"{outside} boxes reach outside of the picture of {image.width} x {image.height} pixels."
+        yield Finding(subject=record.image, detail=detail, kind="box outside")
+
+
+def _reaches_out(row: AnnotationRow, image: ImageRow) -> bool:
+    if row.box is None or row.rotation:
+        return False
+    x, y, width, height = row.box
+    # Formats that count pixels from 1 begin and end one further.
+    return x < -1 or y < -1 or x + width > image.width + 1 or y + height > image.height + 1
 
 
 def _clashes(job: Job, labels: Labels, where: str) -> Iterator[Fault]:

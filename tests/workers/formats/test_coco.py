@@ -309,3 +309,71 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
 
     with suppress(Invalid):
         assert Coco().read(list_files(folder)).total == 0
+
+
+def test_what_a_category_says_of_key_points_is_told(tmp_path: Path) -> None:
+    category = {"id": 3, "name": "cat", "supercategory": "pet", "keypoints": ["nose"], "skeleton": [[1, 1]]}
+
+    reading = read(tmp_path, instances=a_document(categories=[category]))
+
+    assert [(finding.subject, finding.detail, finding.kind) for finding in reading.findings] == [
+        (f"{NAME}: categories[0]", "categories[].keypoints cannot be kept: ['nose']", "not kept"),
+        (f"{NAME}: categories[0]", "categories[].skeleton cannot be kept: [[1, 1]]", "not kept"),
+    ]
+
+
+def results(*found: dict[str, Any]) -> Any:  # noqa: ANN401 - a list where a document is expected
+    return list(found)
+
+
+def test_results_are_a_layer_beside_the_document_that_names_their_classes(tmp_path: Path) -> None:
+    found = {"image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4], "score": 0.25}
+
+    reading = read(tmp_path, instances=a_document(an_annotation()), detections=results(found))
+
+    labels = record_of(reading).labels
+    assert not faults_of(reading, [])
+    assert labels is not None
+    assert len(labels.annotations) == 1
+    assert labels.layers == {"detections": (AnnotationRow("cat", (1.0, 2.0, 3.0, 4.0), confidence=0.25),)}
+
+
+def test_results_alone_are_what_is_imported_under_the_numbers_of_their_classes(tmp_path: Path) -> None:
+    found = {"image_id": 139, "category_id": 18, "bbox": [1, 2, 3, 4], "score": 0.25}
+    lost = {"image_id": 140, "category_id": 18, "bbox": [1, 2, 3, 4], "score": 0.25}
+
+    reading = read(tmp_path, "000000000139.jpg", detections=results(found, found, lost))
+
+    labels = record_of(reading).labels
+    assert labels is not None
+    assert [(row.class_name, row.confidence) for row in labels.annotations] == [("18", 0.25)] * 2
+    assert [finding.kind for finding in reading.findings] == ["numbered classes", "image missing"]
+
+
+def test_what_is_wrong_with_results_is_named_with_its_path(tmp_path: Path) -> None:
+    wrong = {"image_id": 1, "category_id": 3, "bbox": [1, 2, 3], "score": 0.25}
+    unknown = {"image_id": 1, "category_id": 4, "bbox": [1, 2, 3, 4], "score": 1.25}
+
+    reading = read(tmp_path, instances=a_document(), detections=results(wrong, unknown, {"category_id": 3}))
+
+    assert [fault.pointer for fault in faults_of(reading)] == [
+        "annotations/detections.json: [2]",
+        "annotations/detections.json: [0].bbox",
+        "annotations/detections.json: [1].category_id",
+    ]
+
+
+@pytest.mark.parametrize("said", [{"caption": "a cat"}, {"segments_info": [], "file_name": "1.png"}])
+def test_captions_and_panoptic_segments_are_refused_and_beside_objects_left_out(
+    tmp_path: Path, said: dict[str, Any]
+) -> None:
+    others = a_document({"id": 1, "image_id": 1, **said})
+
+    with pytest.raises(Invalid, match="captions and panoptic segments are no annotations"):
+        read(tmp_path, others=others)
+    reading = read(tmp_path, others=others, instances=a_document(an_annotation()))
+
+    assert record_of(reading).labels is not None
+    assert [(finding.subject, finding.kind) for finding in reading.findings] == [
+        ("annotations/others.json", "left out")
+    ]
