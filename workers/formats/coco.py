@@ -12,9 +12,10 @@ from workers.formats.coco_document import KEYS, CocoDocument
 from workers.formats.coco_places import Identity
 from workers.formats.coco_results import CocoResults, by_numbers
 from workers.formats.datumaro import looks_like_datumaro
-from workers.formats.documents import read_documents
+from workers.formats.documents import candidates_in, read_documents
 from workers.formats.format import FileRecord, Labels, Listing, Reading, with_layers
 from workers.formats.label_studio import looks_like_label_studio
+from workers.formats.labelme import looks_like_labelme
 from workers.formats.listing import split_of
 
 PEEK_BYTES: Final = 1 << 16
@@ -64,16 +65,15 @@ class Coco:
 def _files(listing: Listing) -> _Files:
     """Return the names of the files that look like those of COCO."""
     files = _Files([], [], [])
-    for path in listing.others:
-        if path.lower().endswith(".json"):
-            start, end = _peeked(listing.folder / path)
-            # Datumaro's have categories and annotations, too, and tasks have annotations.
-            if looks_like_datumaro(start, end) or looks_like_label_studio(start):
-                continue
-            if _RESULTS.match(start):
-                (files.others if _NO_OBJECTS.search(start) else files.results).append(path)
-            elif any(f'"{key}"'.encode() in start + end for key in KEYS):
-                (files.others if _NO_OBJECTS.search(start + end) else files.documents).append(path)
+    for path in candidates_in(listing, ".json"):
+        start, end = _peeked(listing.folder / path)
+        # Datumaro's have categories and annotations, too, tasks have annotations, and a class may be named like a key.
+        if looks_like_datumaro(start, end) or looks_like_label_studio(start) or looks_like_labelme(start + end):
+            continue
+        if _RESULTS.match(start):
+            (files.others if _NO_OBJECTS.search(start) else files.results).append(path)
+        elif any(f'"{key}"'.encode() in start + end for key in KEYS):
+            (files.others if _NO_OBJECTS.search(start + end) else files.documents).append(path)
     return files
 
 

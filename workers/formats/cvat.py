@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from workers.formats.cvat_document import CvatDocument
-from workers.formats.documents import read_documents
+from workers.formats.documents import documents_in, read_documents
 from workers.formats.format import Listing, Reading
 
-PEEK_BYTES: Final = 1 << 16
+PEEK_BYTES: Final = 1 << 12
 _ROOT: Final = re.compile(rb"<annotations[\s/>]")
 
 
@@ -20,19 +20,16 @@ class Cvat:
 
     def detect(self, listing: Listing) -> bool:
         """Return whether there is an XML file whose outermost element is that of CVAT's."""
-        return bool(_documents(listing))
+        return bool(documents_in(listing, ".xml", _looks_right))
 
     def read(self, listing: Listing) -> Reading:
         """Return each image with what the documents say of it; one that none lists is not annotated.
 
         Raise Invalid for the schema of videos, whose shapes belong to tracks and not to images.
         """
-        documents = [CvatDocument(listing.folder / name, name=name) for name in _documents(listing)]
+        names = documents_in(listing, ".xml", _looks_right)
+        documents = [CvatDocument(listing.folder / name, name=name) for name in names]
         return read_documents(listing, documents)
-
-
-def _documents(listing: Listing) -> list[str]:
-    return [path for path in listing.others if path.lower().endswith(".xml") and _looks_right(listing.folder / path)]
 
 
 def _looks_right(path: Path) -> bool:

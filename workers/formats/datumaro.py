@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from workers.formats.datumaro_document import DatumaroDocument
-from workers.formats.documents import read_documents
+from workers.formats.documents import documents_in, read_documents
 from workers.formats.format import Listing, Reading
 
 PEEK_BYTES: Final = 1 << 16
@@ -21,11 +21,12 @@ class Datumaro:
 
     def detect(self, listing: Listing) -> bool:
         """Return whether there is a JSON file that looks like such a document."""
-        return bool(_documents(listing))
+        return bool(documents_in(listing, ".json", _looks_right))
 
     def read(self, listing: Listing) -> Reading:
         """Return each image with what the documents say of it; one that none lists is not annotated."""
-        documents = [DatumaroDocument(listing.folder / name, name=name) for name in _documents(listing)]
+        names = documents_in(listing, ".json", _looks_right)
+        documents = [DatumaroDocument(listing.folder / name, name=name) for name in names]
         return read_documents(listing, documents)
 
 
@@ -34,10 +35,6 @@ def looks_like_datumaro(start: bytes, end: bytes = b"") -> bool:
     if b'"dm_format_version"' in start:
         return True
     return bool(_CATEGORIES.search(start) and (_ITEMS.search(start) or _ITEMS.search(end)))
-
-
-def _documents(listing: Listing) -> list[str]:
-    return [path for path in listing.others if path.lower().endswith(".json") and _looks_right(listing.folder / path)]
 
 
 def _looks_right(path: Path) -> bool:

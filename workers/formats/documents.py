@@ -1,14 +1,18 @@
 """Formats with one document about many images, or several: each says of an image what it says when that one comes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import nlargest
 from itertools import chain
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
 
 from schemas.errors import Fault
 from schemas.reports import Finding
 from schemas.splits import Split
 from workers.formats.format import FileRecord, Labels, Listing, Reading
 from workers.formats.listing import ImageNames, folder_of, split_of
+
+LOOKED_AT: Final = 1_000
 
 P = TypeVar("P")
 """Where a document speaks of an image, in a few bytes."""
@@ -29,6 +33,22 @@ class Document(Protocol[P]):
 
     def split(self, place: P) -> Split | None:
         """Return the split that an image is in by what is said of it."""
+
+
+def documents_in(listing: Listing, suffix: str, looks_right: Callable[[Path], bool]) -> list[str]:
+    """Return those of the candidates that look like documents."""
+    return [path for path in candidates_in(listing, suffix) if looks_right(listing.folder / path)]
+
+
+def candidates_in(listing: Listing, suffix: str) -> list[str]:
+    """Return the files with a suffix, in their order; of very many of them the largest.
+
+    A folder with thousands of files has one for each image, and what is about all of them is larger.
+    """
+    paths = [path for path in listing.others if path.lower().endswith(suffix)]
+    if len(paths) > LOOKED_AT:
+        paths = sorted(nlargest(LOOKED_AT, paths, key=lambda path: (listing.folder / path).stat().st_size))
+    return paths
 
 
 def read_documents(listing: Listing, documents: Sequence[Document[P]]) -> Reading:

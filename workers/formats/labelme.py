@@ -18,7 +18,7 @@ from workers.formats.listing import ImageNames, base_name, folder_of, split_of, 
 
 PEEK_BYTES: Final = 1 << 16
 BYTES_AT_MOST: Final = 16 << 20
-_SHAPES: Final = re.compile(rb'"shapes"\s*:\s*\[')
+_SHAPES: Final = re.compile(rb'"shapes"\s*:')
 _OTHERS: Final = re.compile(rb'"(imagePath|imageData|imageHeight)"\s*:')
 _PATH: Final = re.compile(rb'"imagePath"\s*:\s*("(?:[^"\\]|\\.)*")')
 # The picture itself, as base64, which has neither quotes nor backslashes.
@@ -83,13 +83,17 @@ def _json_files(listing: Listing) -> Iterable[str]:
     return (path for path in listing.others if path.lower().endswith(".json"))
 
 
+def looks_like_labelme(ends: bytes) -> bool:
+    """Return whether a JSON file, known by its ends, is one of LabelMe's."""
+    # A picture of some size may stand before the shapes, as it does in files that other tools sorted by key.
+    return bool(_OTHERS.search(ends)) and bool(_SHAPES.search(ends))
+
+
 def _looks_right(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(PEEK_BYTES)
         file.seek(max(0, path.stat().st_size - PEEK_BYTES))
-        ends = head + file.read()
-    # A picture of some size may stand before the shapes, as it does in files that other tools sorted by key.
-    return bool(_OTHERS.search(ends)) and (bool(_SHAPES.search(ends)) or b'"shapes"' in ends)
+        return looks_like_labelme(head + file.read())
 
 
 def _look_inside(path: Path) -> tuple[str, bool]:

@@ -260,3 +260,13 @@ def test_a_document_that_ends_early_is_refused_by_name(tmp_path: Path, cut: int)
 
     with pytest.raises(Invalid, match=r"default\.json"):
         read(tmp_path, "datumaro", {"images/1.jpg": b"", NAME: text[: len(text) - 1 - cut]})
+
+
+def test_of_very_many_files_the_largest_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.formats.documents.LOOKED_AT", 2)
+    others = {f"notes/{number}.json": {"dm_format_version": "1.0"} for number in range(3)}
+
+    found = read(tmp_path, "datumaro", {"images/1.jpg": b"", NAME: a_document(an_item(an_annotation())), **others})
+
+    assert len(found.rows) == 1
+    assert len({fault.pointer.partition(":")[0] for fault in found.faults}) == 1

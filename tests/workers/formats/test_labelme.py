@@ -266,3 +266,7 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
     assert LabelMe().read(list_files(folder)).total == 0
     with suppress(Invalid):
         parse_file(folder / "a.json", name="a.json", image=None)
+
+
+def test_a_class_with_the_name_of_a_key_of_coco_is_a_class(tmp_path: Path) -> None:
+    assert [row.class_name for row in read_one(tmp_path, a_shape(label="images")).rows] == ["images"]
