@@ -160,7 +160,9 @@ def _with_part(mask: Mask, names: Any, part: str) -> Mask:  # noqa: ANN401 - pya
     result = np.zeros_like(mask)
     rows = np.flatnonzero(mask)
     some = names if len(rows) == len(mask) else names.take(rows)
-    result[rows] = pc.match_substring(some, part, ignore_case=True).to_numpy(zero_copy_only=False)
+    # Many times quicker than Arrow's own ignoring of case; beyond ASCII letters count only if the part has some.
+    lowered = pc.ascii_lower(some) if part.isascii() else pc.utf8_lower(some)
+    result[rows] = pc.match_substring(lowered, part.lower()).to_numpy(zero_copy_only=False)
     return frozen(result)
 
 

@@ -3,8 +3,6 @@
 import asyncio
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from storage.datasets.asset_ids import AssetIds, positions
 from storage.datasets.decoding import annotation_rows, image_rows
@@ -24,7 +22,7 @@ async def annotations_of(
         if not len(here):
             continue
         where, counts = annotation_positions(await reader.starts(), places[here])
-        decoded = await asyncio.to_thread(_rows_at, await reader.annotations(), where)
+        decoded = await asyncio.to_thread(annotation_rows, await reader.annotations_at(where))
         ends = np.cumsum(counts).tolist()
         for position, start, end in zip(here.tolist(), [0, *ends], ends, strict=False):
             found[position] = tuple(decoded[start:end])
@@ -42,7 +40,3 @@ async def images_of(assets: AssetIds, masks: Masks, *, library: Segments) -> lis
             for position, row in zip(here.tolist(), rows, strict=True):
                 found[position] = row
     return found
-
-
-def _rows_at(table: pa.Table, where: NDArray[np.int64]) -> list[AnnotationRow]:
-    return annotation_rows(table.take(where))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -22,6 +22,8 @@ from storage.ports import Blobs
 
 T = TypeVar("T")
 NO_CLASS: Final = -1
+FEW: Final = 4_096
+"""So many rows of a file are read on their own; for more all are decoded."""
 
 
 class ClassCodes(NamedTuple):
@@ -51,6 +53,36 @@ class Columns:
                 found |= await self._read_missing(blob, wanted)
         return pa.table([found[name] for name in wanted], names=wanted)
 
+    async def read_rows(self, blob: BlobRef, names: Sequence[str], rows: NDArray[np.int64]) -> pa.Table:
+        """Return some rows, in their order, of some columns; only the groups that they lie in are decoded, and kept."""
+        if len(rows) > FEW or all(self._memory.get((blob.digest, name)) is not None for name in names):
+            return (await self.read(blob, names)).take(rows)
+        async with self._locks.setdefault(blob.digest, asyncio.Lock()), self._slots:
+            file = await asyncio.to_thread(_opened, await self._file(blob), blob.digest)
+            counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            ends = np.cumsum(counts)
+            parts, offset = [], np.zeros(len(rows), np.int64)
+            of_row = np.searchsorted(ends, rows, side="right")
+            for before, group in enumerate(np.unique(of_row).tolist()):
+                parts.append(await self._group(blob, file, names, group))
+                offset[of_row == group] = ends[group] - counts[group] - sum(map(len, parts[:before]))
+        table = pa.concat_tables(parts).unify_dictionaries() if parts else (await self.read(blob, names)).slice(0, 0)
+        return table.take(rows - offset).combine_chunks()
+
+    async def _group(self, blob: BlobRef, file: Any, names: Sequence[str], group: int) -> pa.Table:  # noqa: ANN401 - pyarrow has no types
+        key = (blob.digest, "group", group, tuple(names))
+        known: pa.Table | None = self._memory.get(key)
+        if known is None:
+            known = await asyncio.to_thread(file.read_row_group, group, columns=list(names))
+            self._memory.keep(key, known, size_bytes=known.nbytes)
+        return known
+
+    async def _file(self, blob: BlobRef) -> bytes:
+        # The file itself is kept a while: the next columns of it need not be fetched and verified again.
+        data: bytes = self._files.get(blob.digest) or await self._blobs.get(blob.digest)
+        self._files.keep(blob.digest, data, size_bytes=len(data))
+        return data
+
     async def derived(self, blob: BlobRef, name: str, make: Callable[[], T], *, size_bytes: int) -> T:
         """Return what ``make``, called in a thread, makes of a blob's columns; or what it made before."""
         known: T | None = self._memory.get((blob.digest, "derived", name))
@@ -63,9 +95,7 @@ class Columns:
         found = {name: self._memory.get((blob.digest, name)) for name in names}
         missing = [name for name, column in found.items() if column is None]
         if missing:
-            # The file itself is kept a while: the next columns of it need not be fetched and verified again.
-            data = self._files.get(blob.digest) or await self._blobs.get(blob.digest)
-            self._files.keep(blob.digest, data, size_bytes=len(data))
+            data = await self._file(blob)
             for name, column in (await asyncio.to_thread(_decoded, data, missing, blob.digest)).items():
                 self._memory.keep((blob.digest, name), column, size_bytes=column.nbytes)
                 found[name] = column
@@ -109,6 +139,10 @@ class SegmentReader:
         """Return some columns of the annotations; by default all."""
         return await self._columns.read(self.document.annotations, columns or ANNOTATION_COLUMNS.names)
 
+    async def annotations_at(self, rows: NDArray[np.int64]) -> pa.Table:
+        """Return some rows of the annotations with all columns, in the order in which they are asked for."""
+        return await self._columns.read_rows(self.document.annotations, ANNOTATION_COLUMNS.names, rows)
+
     async def image_of(self) -> NDArray[np.int32]:
         """Return the image row of each annotation, which never decreases."""
         table = await self.annotations(["image"])
@@ -142,15 +176,26 @@ def annotation_positions(
     return np.repeat(starts[rows] - before, counts) + np.arange(counts.sum()), counts
 
 
+def _opened(data: bytes, digest: Digest) -> Any:  # noqa: ANN401 - pyarrow has no types
+    try:
+        return pq.ParquetFile(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise _no_segment(digest, error) from error
+
+
+def _no_segment(digest: Digest, error: Exception) -> Invalid:
+    return Invalid(
+        f"The blob {digest} is not the Parquet file of a segment: {error}.",
+        step="Restore the blob store from a back-up.",
+    )
+
+
 def _decoded(data: bytes, names: Sequence[str], digest: Digest) -> dict[str, pa.Array]:
     try:
         table = pq.read_table(pa.BufferReader(data), columns=list(names)).unify_dictionaries().combine_chunks()
         return {name: table.column(name) for name in names}
     except (pa.ArrowException, KeyError, OSError) as error:
-        raise Invalid(
-            f"The blob {digest} is not the Parquet file of a segment: {error}.",
-            step="Restore the blob store from a back-up.",
-        ) from error
+        raise _no_segment(digest, error) from error
 
 
 def _class_codes(table: pa.Table) -> ClassCodes:

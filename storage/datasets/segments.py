@@ -27,7 +27,8 @@ from storage.datasets.rows import AnnotationRow, ImageRow
 
 FORMAT: Final = 1
 DICTIONARIES: Final = ["class", "author", "media_type", "attributes"]
-ROW_GROUP: Final = 1 << 20
+ROW_GROUP: Final = 1 << 16
+"""So few rows lie together that a page of a large segment takes no more than its own."""
 
 
 class BuiltSegment(NamedTuple):

@@ -9,7 +9,9 @@ from typing import Final
 from schemas.algebra_parameters import FilterParameters, MergeParameters, SampleParameters, Strategy
 from schemas.outcomes import Outcome
 from schemas.refs import Source
+from schemas.splits import Split
 from storage.datasets.library import Library
+from storage.datasets.listing import AssetQuery
 from storage.datasets.statistics import statistics_of
 from tests.bench import limits
 from tests.bench.measuring import limit_of, peak_mb, timed
@@ -111,6 +113,37 @@ async def page_cold(folder: Path, _: Size) -> Measured:
 
         await forget()
         return Measured(runs=await timed(cold, runs=COLD_RUNS, after=forget), peak_mb=peak_mb())
+
+
+async def page_rare_warm(folder: Path, _: Size) -> Measured:
+    """Look for a class that no image has and a part of a name that few have: every row is looked at."""
+    async with a_bench_place(folder) as place:
+        await _rare_page(place.library)
+        runs = await timed(lambda: _rare_page(place.library))
+        return Measured(runs=[1_000 * seconds for seconds in runs], peak_mb=peak_mb())
+
+
+async def page_rare_cold(folder: Path, _: Size) -> Measured:
+    """Do the same when nothing is in memory, and the files are not in the page cache either."""
+    async with a_bench_place(folder) as place:
+
+        async def cold() -> None:
+            await _rare_page(Library(place.database, place.blobs))
+
+        async def forget() -> None:
+            _out_of_page_cache(place.folder)
+
+        await forget()
+        return Measured(runs=await timed(cold, runs=COLD_RUNS, after=forget), peak_mb=peak_mb())
+
+
+async def _rare_page(library: Library) -> None:
+    content = await library.content((await library.version(named("host"))).digest)
+    for query in (AssetQuery(classes=("absent",)), AssetQuery(name="99999", splits=(Split.TRAINING,))):
+        found = await library.page(content, query=query, limit=PAGE)
+        if len(found.rows) >= PAGE:
+            message = f"{len(found.rows)} assets are too many"
+            raise RuntimeError(message)
 
 
 async def merged(place: BenchPlace, other: str, strategy: Strategy) -> Outcome:

@@ -79,6 +79,29 @@ ROWS: Final = (
     ),
     Row(work="page of 50 of {images:,} images, cold", measure="algebra.page_cold", budget=2.0, needs=LARGE),
     Row(
+        work="pages of a rare class and of a part of a name, of {images:,} images, warm",
+        measure="algebra.page_rare_warm",
+        unit=Unit.MILLISECONDS,
+        budget=200,
+        needs=LARGE,
+    ),
+    Row(
+        work="pages of a rare class and of a part of a name, of {images:,} images, cold",
+        measure="algebra.page_rare_cold",
+        budget=4.0,
+        needs=LARGE,
+    ),
+    Row(
+        work="near-duplicates among 100,000 images, a fifth of them in groups of five",
+        measure="near_duplicates.usual",
+        budget=60,
+    ),
+    Row(
+        work="near-duplicates among 100,000 images that are nearly all alike",
+        measure="near_duplicates.alike",
+        budget=60,
+    ),
+    Row(
         work="import VOC, {small:,} JPEGs of 3 KB",
         measure="importing.small_voc",
         unit=Unit.IMAGES_A_SECOND,
