@@ -39,22 +39,36 @@ async def saved(stream: Stream, to: Path, *, seen: SeenBytes) -> None:
 
     Raise Invalid if nothing can be written there, Unavailable if it breaks off or the disk is full.
     """
+    if await asyncio.to_thread(_is_special, to):
+        await _kept(stream, to, to, seen=seen)
+        return
     draft = to.with_name(f".{to.name}.{new_id()[:8]}")
     try:
+        await _kept(stream, draft, to, seen=seen)
+    finally:
+        await asyncio.to_thread(draft.unlink, missing_ok=True)
+
+
+async def _kept(stream: Stream, draft: Path, to: Path, *, seen: SeenBytes) -> None:
+    try:
         await _written(stream, draft, seen=seen)
-        await asyncio.to_thread(draft.replace, to)
+        if draft != to:
+            await asyncio.to_thread(draft.replace, to)
     except FileNotFoundError as error:
         raise Invalid(f"There is no folder {to.parent}.", step="Make it, or name another file.") from error
     except OSError as error:
         message = f"The file {to} cannot be written: {error.strerror or error}."
         raise Unavailable(message, step="Free disk space, or name another file.") from error
-    finally:
-        await asyncio.to_thread(draft.unlink, missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    """Return whether a path is something to write into, such as a pipe, and no file to be replaced."""
+    return path.exists() and not path.is_file()
 
 
 async def _written(stream: Stream, draft: Path, *, seen: SeenBytes) -> None:
     done = 0
-    with await asyncio.to_thread(draft.open, "xb") as file:
+    with await asyncio.to_thread(draft.open, "wb") as file:
         async for piece in stream.pieces:
             await asyncio.to_thread(file.write, piece)
             done += len(piece)

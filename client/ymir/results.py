@@ -1,5 +1,7 @@
 """What a task made, in a line each."""
 
+from pathlib import Path
+
 from client.api import Client, at
 from client.ymir.telling import counts_of, name_of, size
 from schemas.datasets import Version
@@ -9,7 +11,7 @@ from schemas.projects import Project
 from schemas.tasks import Task
 
 
-async def results(client: Client, task: Task) -> list[str]:
+async def results(client: Client, task: Task, *, fetched_to: Path | None = None) -> list[str]:
     """Return lines about the version, model, evaluation and archive that a task made."""
     result, lines = task.result, list[str]()
     projects = client.items(Project, at("projects"))
@@ -24,7 +26,8 @@ async def results(client: Client, task: Task) -> list[str]:
         path = at("projects", project, "evaluations", result.evaluation)
         lines.append(evaluation_line(await client.get(EvaluationReport, path)))
     if result.archive is not None:
-        lines.append(f"archive of {size(result.archive.size)}: `ymir task archive {task.id} --to FILE` fetches it")
+        where = f"`ymir task archive {task.id} --to FILE` fetches it" if fetched_to is None else f"in {fetched_to}"
+        lines.append(f"archive of {size(result.archive.size)}: {where}")
     if result.labeling is not None:
         lines.append(f"labeling job {result.labeling}")
     return lines

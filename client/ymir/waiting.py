@@ -92,7 +92,7 @@ async def _ended(client: Client, task: Task, given: Namespace) -> int:
     if task.state is TaskState.WAITING:
         say(f"The task waits for {task.waiting_for or 'an answer'}. `ymir watch {task.id}` follows it.")
     if not given.json:
-        for line in await results(client, task):
+        for line in await results(client, task, fetched_to=getattr(given, "to", None)):
             tell(line)
         for line in _summary(task.result.summary):
             tell(line)

@@ -182,6 +182,19 @@ def contents(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in folder.iterdir()]
 
 
+async def test_what_is_no_file_is_written_into_and_not_replaced(client: Client, tmp_path: Path) -> None:
+    full, null = tmp_path / "full", tmp_path / "null"
+    full.symlink_to("/dev/full")
+    null.symlink_to("/dev/null")
+
+    with pytest.raises(Unavailable, match="No space left"):
+        await client.save("/file", full)
+    await client.save("/file", null)
+
+    assert full.readlink() == Path("/dev/full")
+    assert null.readlink() == Path("/dev/null")
+
+
 async def test_a_file_that_cannot_be_written_is_told_with_its_folder(client: Client, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="no folder"):
         await client.save("/file", tmp_path / "nowhere" / "file")
