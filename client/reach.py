@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from client.api import Client, connected
 from client.data_folder import Owner, owned, owner_of
+from client.loading import uncollected
 from client.secret_files import ADMIN_KEY
 from schemas.errors import Invalid, Unavailable
 
@@ -70,7 +71,8 @@ async def reached(
         if found is not None:
             yield Reached(await stack.enter_async_context(connected(*found)), is_own=False)
             return
-        from client.embedded import in_process  # noqa: PLC0415 - gateway and workers: only where they are needed
+        with uncollected():
+            from client.embedded import in_process  # noqa: PLC0415 - gateway and workers: only where they are needed
 
         url = await stack.enter_async_context(in_process(target.data, import_roots=import_roots))
         key = await _key_of(target.data)
@@ -85,7 +87,8 @@ async def readable(target: Target) -> AsyncIterator[Client]:
     """
     async with AsyncExitStack() as stack:
         if (found := await _found(target)) is None:
-            from client import folder_gateway  # noqa: PLC0415 - the gateway: only where it is needed
+            with uncollected():
+                from client import folder_gateway  # noqa: PLC0415 - the gateway: only where it is needed
 
             url = await stack.enter_async_context(folder_gateway.readable(target.data))
             found = url, await _key_of(target.data)

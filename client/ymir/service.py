@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from client.loading import uncollected
 from client.ymir.ending import run
 from client.ymir.telling import tell
 
@@ -55,7 +56,9 @@ def add_back_up(parser: ArgumentParser, _: str) -> None:
 
 def _serve(given: Namespace) -> int:
     from client.addresses import Place
-    from client.embedded import serve
+
+    with uncollected():
+        from client.embedded import serve
 
     place = Place(data=given.data, host=given.host, port=given.port, import_roots=tuple(given.import_root))
     return _told(serve(place), lambda _: "")
