@@ -53,6 +53,8 @@ COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
     "stats": Command("count the objects of a version by class", "versions:add_show"),
     "diff": Command("show what differs between two versions", "versions:add_diff"),
     "tag": Command("name a version, or list the names of a dataset", "versions:add_tag"),
+    "search": Command("find versions by keyword, tag, class or name", "finding:add_search"),
+    "describe": Command("give a version another message or keywords", "finding:add_describe"),
     "tasks": Command("list the tasks of a project", "lists:add_tasks"),
     "watch": Command("follow a task, or all that happens", "watch:add_watch"),
     "cancel": Command("cancel a task", ONE),

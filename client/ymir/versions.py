@@ -12,6 +12,7 @@ from schemas.diffs import AssetChanges, VersionDiff
 from schemas.errors import Invalid
 from schemas.refs import parse_ref
 from schemas.statistics import LayerStatistics, VersionStatistics
+from schemas.suggestions import Suggestions
 
 
 def add_log(parser: ArgumentParser, _: str) -> None:
@@ -25,6 +26,8 @@ def add_log(parser: ArgumentParser, _: str) -> None:
 def add_show(parser: ArgumentParser, command: str) -> None:
     """Add the arguments of ``ymir show`` and ``ymir stats``."""
     parser.add_argument("ref", metavar="REF", help="a version: name, name@tag or name@3")
+    if command == "stats":
+        parser.add_argument("--suggest", action="store_true", help="say what there is too little of to train on")
     add_common(parser)
     shown = _stats if command == "stats" else _show
     parser.set_defaults(run=lambda given: run(shown(given)))
@@ -98,8 +101,10 @@ async def _stats(given: Namespace) -> int:
     async with reading(given) as client:
         project = await project_of(client, given)
         version = await client.version(project, given.ref)
-        path = at("projects", project, "datasets", version.dataset_name, "versions", version.number, "stats")
-        found = await client.get(VersionStatistics, path)
+        path = at("projects", project, "datasets", version.dataset_name, "versions", version.number)
+        if given.suggest:
+            return _tell_suggestions(await client.get(Suggestions, f"{path}/suggestions"), given)
+        found = await client.get(VersionStatistics, f"{path}/stats")
     if given.json:
         tell(found.model_dump_json())
         return 0
@@ -107,6 +112,15 @@ async def _stats(given: Namespace) -> int:
     for name, layer in found.layers.items():
         tell(f"{name}: {layer.positive:,} positive, {layer.negative:,} negative, {layer.not_annotated:,} not annotated")
         table(("  class", "annotations", "images"), list(_class_rows(layer)))
+    return 0
+
+
+def _tell_suggestions(found: Suggestions, given: Namespace) -> int:
+    if given.json:
+        tell(found.model_dump_json())
+    else:
+        heads = ("too little", "of", "there are", "there should be")
+        table(heads, [(str(one.lack), one.subject, f"{one.count:,}", f"{one.target:,}") for one in found.suggestions])
     return 0
 
 

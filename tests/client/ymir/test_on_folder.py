@@ -82,6 +82,23 @@ def test_tags_branches_and_reverts(ymir: Ymir) -> None:
     assert ymir("revert", "train@1").lines[0].startswith("train@3: 3 images")
 
 
+def test_versions_are_found_by_what_is_said_of_them(ymir: Ymir) -> None:
+    assert ymir("describe", "train", "--keywords", "night,rain", "--message", "as it came").out == (
+        "train@1: as it came, night, rain\n"
+    )
+    ymir("sample", "train", "--count", "1", "--into", "few", "--keywords", "small")
+
+    assert [line.split()[0] for line in ymir("search").lines] == ["few@1", "train@1"]
+    assert [line.split()[0] for line in ymir("search", "--keyword", "rai").lines] == ["train@1"]
+    assert [line.split()[0] for line in ymir("search", "--keyword", "rai", "--keyword", "sma").lines] == [
+        "few@1",
+        "train@1",
+    ]
+    assert ymir("search", "--class", "cat", "--tag", "nothing").out == ""
+    assert ymir("describe", "train").status == 1
+    assert ymir("stats", "train", "--suggest").lines[0].split() == ["objects", "cat", "3", "500"]
+
+
 def test_any_task_can_be_asked_for_as_json(ymir: Ymir) -> None:
     made = ymir("task", "submit", '{"type": "sample", "source": "train", "count": 1, "dataset": "one"}')
     wrong = ymir("task", "submit", '{"type": "sample", "source": "train", "dataset": "one"}')
