@@ -104,7 +104,6 @@ def _head(path: Path) -> list[str]:
 
 def _is_index(path: Path) -> bool:
     seconds = [line.partition("\t")[2].lower() for line in _head(path)]
-    # The last line may be cut.
-    return bool(seconds) and all(
-        not second or second.endswith(".txt") for second in seconds[:LOOKED_AT][:-1] or seconds
-    )
+    # The last line may be cut. An index of images alone says nothing of how they are annotated.
+    files = [second for second in seconds[:LOOKED_AT][:-1] or seconds if second]
+    return bool(files) and all(file.endswith(".txt") for file in files)

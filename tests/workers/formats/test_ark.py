@@ -168,6 +168,19 @@ def test_files_of_yolo_are_not_taken_for_ark(tmp_path: Path) -> None:
     assert detect(list_files(tmp_path)).name != "ark"
 
 
+def test_a_list_of_images_does_not_make_voc_ark(tmp_path: Path) -> None:
+    files = {
+        "JPEGImages/1.jpg": "",
+        "Annotations/1.xml": "<annotation></annotation>",
+        "index.tsv": "/a/1.jpg\n/a/2.jpg\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    assert detect(list_files(tmp_path)).name == "voc"
+
+
 @given(st.text(alphabet="0123456789-+.,eEinfa \n\t\r", max_size=60) | st.text(max_size=30))
 def test_any_text_is_read_or_has_faults(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("ark")
