@@ -6,11 +6,10 @@ from typing import Any, Final, NamedTuple
 
 from schemas.errors import Fault
 from schemas.reports import Finding
-from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, attributes_text
 from workers.formats.coco_annotations import KNOWN, annotation_row
 from workers.formats.coco_places import Identity, Places, identity_of
-from workers.formats.format import IMAGE_MISSING, Labels
+from workers.formats.format import IMAGE_MISSING, FileRecord, Labels
 from workers.formats.json_stream import Element, JsonDocument
 from workers.formats.json_values import Wrong
 from workers.formats.listing import ImageNames, split_of
@@ -94,9 +93,10 @@ class CocoDocument:
         size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
         return Labels(tuple(rows), attributes_text(attributes), size, tuple(dropped)), faults
 
-    def split(self, image: ListedImage) -> Split | None:  # noqa: ARG002 - the form of a document
-        """Return the split that the document is named after."""
-        return split_of(self.name)
+    def record(self, image: str, place: ListedImage) -> FileRecord:
+        """Return what is said of an image, and the split that the document is named after."""
+        labels, faults = self.labels(place)
+        return FileRecord(image, split_of(self.name), labels, faults=tuple(faults))
 
     def _at(self, detail: str, path: str) -> Fault:
         return Fault(detail, f"{self.name}: {path}")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from workers.formats.cvat_document import CvatDocument
+from workers.formats.cvat_document import CvatDocument, CvatImages
 from workers.formats.documents import documents_in, read_documents
 from workers.formats.format import Listing, Reading
 
@@ -29,7 +29,10 @@ class Cvat:
         """
         names = documents_in(listing, ".xml", _looks_right)
         documents = [CvatDocument(listing.folder / name, name=name) for name in names]
-        return read_documents(listing, documents)
+        reading = read_documents(listing, documents)
+        # Known once all is read.
+        types = {document.name: document.types for document in documents}
+        return reading._replace(parse_part=CvatImages(types))
 
 
 def _looks_right(path: Path) -> bool:

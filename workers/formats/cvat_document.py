@@ -1,17 +1,18 @@
 """One CVAT document: its images found at once, the shapes of each read when it comes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from schemas.errors import Fault, Invalid
 from schemas.reports import Finding
 from schemas.splits import Split
+from storage.datasets.rows import ImageRow
 from workers.formats.cvat_shapes import CvatImage, InputTypes
-from workers.formats.format import IMAGE_MISSING, Labels
+from workers.formats.format import IMAGE_MISSING, FileRecord, Labels, Part
 from workers.formats.listing import ImageNames, split_of
 from workers.formats.xml_stream import Element, XmlDocument
-from workers.formats.xml_tree import Node
+from workers.formats.xml_tree import Node, read_tree
 
 
 class ListedImage(NamedTuple):
@@ -23,6 +24,19 @@ class ListedImage(NamedTuple):
     split: Split | None
 
 
+class CvatImages(NamedTuple):
+    """Reads images of documents with the types of attributes that each document declares."""
+
+    types: Mapping[str, InputTypes]
+
+    def __call__(self, path: Path, *, name: str, image: ImageRow | None, part: Part) -> Labels:  # noqa: ARG002 - form of a parser
+        """Return what an element says of its image; raise Invalid with the line of each thing that is wrong."""
+        with path.open("rb") as file:
+            file.seek(part.start)
+            data = file.read(part.end - part.start)
+        return labels_of(read_tree(data, name=name, line=part.position), name=name, types=self.types[name])
+
+
 class CvatDocument:
     """Knows where each image of a document stands."""
 
@@ -31,7 +45,7 @@ class CvatDocument:
         self.faults: list[Fault] = []
         self.findings: list[Finding] = []
         self._xml = XmlDocument(path, name=name)
-        self._types: InputTypes = {}
+        self.types: InputTypes = {}
 
     def found(self, names: ImageNames) -> Iterator[tuple[str, ListedImage]]:
         """Yield each listed image that is there; note those that are not.
@@ -43,7 +57,7 @@ class CvatDocument:
             if element.name == "image":
                 yield from self._image(element, names, taken)
             elif element.name == "meta":
-                self._types = _input_types(self._xml.tree(element))
+                self.types = _input_types(self._xml.tree(element))
             elif element.name == "track":
                 raise self._of_a_video(element)
             elif element.name != "version":
@@ -52,18 +66,17 @@ class CvatDocument:
         if self._xml.root != "annotations":
             self._fault(f"the outermost element is <{self._xml.root[:50]}>, not <annotations>", 1)
 
-    def labels(self, place: ListedImage) -> tuple[Labels, list[Fault]]:
-        """Return what is said of an image, and all that is wrong with that."""
+    def record(self, image: str, place: ListedImage) -> FileRecord:
+        """Return where an image's element is, or what it says; and its subset, else that of the document's name."""
+        split = place.split or split_of(self.name)
+        part = Part(place.line, place.start, place.end, f":{place.line}")
+        if self._xml.is_file:
+            return FileRecord(image, split, labels_file=self.name, part=part)
         try:
             node = self._xml.tree(Element("image", {}, place.line, place.start, place.end))
+            return FileRecord(image, split, labels_of(node, name=self.name, types=self.types))
         except Invalid as error:
-            return Labels(), list(error.faults)
-        read = CvatImage(node, types=self._types)
-        return read.labels, [Fault(detail, self._at(line)) for detail, line in read.faults]
-
-    def split(self, place: ListedImage) -> Split | None:
-        """Return the split that an image names as its subset, else the one that the document is named after."""
-        return place.split or split_of(self.name)
+            return FileRecord(image, split, faults=tuple(error.faults))
 
     def _image(
         self, element: Element, names: ImageNames, taken: dict[str, Element]
@@ -114,3 +127,12 @@ def _below(node: Node, name: str) -> Iterator[Node]:
             yield child
         else:
             yield from _below(child, name)
+
+
+def labels_of(node: Node, *, name: str, types: InputTypes) -> Labels:
+    """Return what an element says of its image; raise Invalid with the line of each thing that is wrong."""
+    read = CvatImage(node, types=types)
+    if read.faults:
+        faults = [Fault(detail, f"{name}:{line}") for detail, line in read.faults]
+        raise Invalid(f"{faults[0].pointer} {faults[0].detail}.", step="Correct the file.", faults=faults)
+    return read.labels

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from workers.formats.datumaro_document import DatumaroDocument
+from workers.formats.datumaro_document import DatumaroDocument, DatumaroItems
 from workers.formats.documents import documents_in, read_documents
 from workers.formats.format import Listing, Reading
 
@@ -27,7 +27,10 @@ class Datumaro:
         """Return each image with what the documents say of it; one that none lists is not annotated."""
         names = documents_in(listing, ".json", _looks_right)
         documents = [DatumaroDocument(listing.folder / name, name=name) for name in names]
-        return read_documents(listing, documents)
+        reading = read_documents(listing, documents)
+        # Known once all is read.
+        classes = {document.name: document.classes for document in documents}
+        return reading._replace(parse_part=DatumaroItems(classes))
 
 
 def looks_like_datumaro(start: bytes, end: bytes = b"") -> bool:

@@ -1,14 +1,16 @@
 """One Datumaro document: its items found at once, what each says read when its image comes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from schemas.errors import Fault
+import orjson
+
+from schemas.errors import Fault, Invalid
 from schemas.reports import Finding
-from schemas.splits import Split
+from storage.datasets.rows import ImageRow
 from workers.formats.datumaro_annotations import Item
-from workers.formats.format import IMAGE_MISSING, Labels
+from workers.formats.format import IMAGE_MISSING, FileRecord, Labels, Part
 from workers.formats.json_stream import Element, JsonDocument
 from workers.formats.json_values import Wrong, a_list, an_object
 from workers.formats.listing import ImageNames, split_of
@@ -21,12 +23,21 @@ _NOT_KEPT: Final = {
 }
 
 
-class ListedItem(NamedTuple):
-    """An item of a document: its position in the list, and its bytes."""
+class DatumaroItems(NamedTuple):
+    """Reads items of documents with the classes that each document has."""
 
-    position: int
-    start: int
-    end: int
+    classes: Mapping[str, Sequence[str]]
+
+    def __call__(self, path: Path, *, name: str, image: ImageRow | None, part: Part) -> Labels:  # noqa: ARG002 - form of a parser
+        """Return what an item says of its image; raise Invalid with the JSON path of each thing that is wrong."""
+        with path.open("rb") as file:
+            file.seek(part.start)
+            entry = orjson.loads(file.read(part.end - part.start))
+        read = Item(entry, classes=self.classes[name], where=f"items[{part.position}]")
+        if read.faults:
+            faults = [Fault(wrong.detail, f"{name}: {wrong.where}") for wrong in read.faults]
+            raise Invalid(f"{faults[0].pointer} {faults[0].detail}.", step="Correct the file.", faults=faults)
+        return read.labels
 
 
 class DatumaroDocument:
@@ -37,12 +48,12 @@ class DatumaroDocument:
         self.faults: list[Fault] = []
         self.findings: list[Finding] = []
         self._json = JsonDocument(path, name=name)
-        self._classes: list[str] = []
+        self.classes: list[str] = []
 
-    def found(self, names: ImageNames) -> Iterator[tuple[str, ListedItem]]:
+    def found(self, names: ImageNames) -> Iterator[tuple[str, Part]]:
         """Yield the image of each item that has one; note the others, and what is wrong with the document."""
         missing = {"categories", "items"}
-        taken: dict[str, ListedItem] = {}
+        taken: dict[str, Part] = {}
         for element in self._json.elements("items"):
             missing.discard(element.key)
             if element.position >= 0:
@@ -56,26 +67,19 @@ class DatumaroDocument:
         for key in sorted(missing):
             self._fault("is missing", key)
 
-    def labels(self, item: ListedItem) -> tuple[Labels, list[Fault]]:
-        """Return what is said of an image, and all that is wrong with that."""
-        entry = self._json.value(item.start, item.end)
-        read = Item(entry, classes=self._classes, where=f"items[{item.position}]")
-        return read.labels, [Fault(wrong.detail, f"{self.name}: {wrong.where}") for wrong in read.faults]
+    def record(self, image: str, item: Part) -> FileRecord:
+        """Return where an image's item is, and the split that the document is of: Datumaro's subset."""
+        part = item._replace(where=f": items[{item.position}]")
+        return FileRecord(image, split_of(self.name), labels_file=self.name, part=part)
 
-    def split(self, item: ListedItem) -> Split | None:  # noqa: ARG002 - the form of a document
-        """Return the split that the document is of: Datumaro's subset."""
-        return split_of(self.name)
-
-    def _item(
-        self, element: Element, names: ImageNames, taken: dict[str, ListedItem]
-    ) -> Iterator[tuple[str, ListedItem]]:
+    def _item(self, element: Element, names: ImageNames, taken: dict[str, Part]) -> Iterator[tuple[str, Part]]:
         where = f"items[{element.position}]"
         try:
             candidates, named = self._candidates(element.value, names)
         except Wrong as error:
             self._fault(error.detail, where + error.where)
             return
-        item = ListedItem(element.position, element.start, element.end)
+        item = Part(element.position, element.start, element.end)
         if not candidates:
             detail = f"There is no image {named[:200]!r}."
             self.findings.append(Finding(subject=f"{self.name}: {where}", detail=detail, kind=IMAGE_MISSING))
@@ -105,7 +109,7 @@ class DatumaroDocument:
         except Wrong as error:
             self._fault(error.detail, error.where)
             return
-        self._classes = [
+        self.classes = [
             self._class(entry, f"categories.label.labels[{position}]") for position, entry in enumerate(entries)
         ]
         if any(isinstance(entry, dict) and entry.get("parent") for entry in entries):

@@ -8,8 +8,7 @@ from typing import Final, Protocol, TypeVar
 
 from schemas.errors import Fault
 from schemas.reports import Finding
-from schemas.splits import Split
-from workers.formats.format import FileRecord, Labels, Listing, Reading
+from workers.formats.format import FileRecord, Listing, ParsePart, Reading
 from workers.formats.listing import ImageNames, folder_of, split_of
 
 LOOKED_AT: Final = 1_000
@@ -28,11 +27,8 @@ class Document(Protocol[P]):
     def found(self, names: ImageNames) -> Iterator[tuple[str, P]]:
         """Yield each image that it speaks of and that is there; note what it speaks of that is not."""
 
-    def labels(self, place: P) -> tuple[Labels, list[Fault]]:
-        """Return what is said of an image, and all that is wrong with that."""
-
-    def split(self, place: P) -> Split | None:
-        """Return the split that an image is in by what is said of it."""
+    def record(self, image: str, place: P) -> FileRecord:
+        """Return what is said of an image, or where that is said; without a split if none is named."""
 
 
 def documents_in(listing: Listing, suffix: str, looks_right: Callable[[Path], bool]) -> list[str]:
@@ -51,7 +47,9 @@ def candidates_in(listing: Listing, suffix: str) -> list[str]:
     return paths
 
 
-def read_documents(listing: Listing, documents: Sequence[Document[P]]) -> Reading:
+def read_documents(
+    listing: Listing, documents: Sequence[Document[P]], *, parse_part: ParsePart | None = None
+) -> Reading:
     """Return each image with what the documents say of it; one that none speaks of is not annotated."""
     names = ImageNames(listing.images)
     entries: dict[str, tuple[Document[P], P]] = {}
@@ -63,7 +61,8 @@ def read_documents(listing: Listing, documents: Sequence[Document[P]]) -> Readin
                 faults.append(Fault(f"{path} is listed in {before.name} as well", document.name))
         faults.extend(document.faults)
     findings = chain(*(document.findings for document in documents), _unlisted(listing.images, entries))
-    return Reading(len(listing.images), _records(listing.images, entries), findings, faults)
+    records = _records(listing.images, entries)
+    return Reading(len(listing.images), records, findings, faults, parse_part=parse_part)
 
 
 def _unlisted(images: Sequence[str], entries: Mapping[str, object]) -> Iterator[Finding]:
@@ -73,12 +72,7 @@ def _unlisted(images: Sequence[str], entries: Mapping[str, object]) -> Iterator[
 
 
 def _records(images: Sequence[str], entries: Mapping[str, tuple[Document[P], P]]) -> Iterator[FileRecord]:
-    for path in images:
-        entry = entries.get(path)
-        by_folder = split_of(folder_of(path))
-        if entry is None:
-            yield FileRecord(path, by_folder)
-        else:
-            document, place = entry
-            labels, faults = document.labels(place)
-            yield FileRecord(path, document.split(place) or by_folder, labels, faults=tuple(faults))
+    for image in images:
+        entry = entries.get(image)
+        record = FileRecord(image) if entry is None else entry[0].record(image, entry[1])
+        yield record if record.split is not None else record._replace(split=split_of(folder_of(image)))

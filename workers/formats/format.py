@@ -79,6 +79,8 @@ class Part(NamedTuple):
     position: int
     start: int
     end: int
+    where: str = ""
+    """How findings name it, after the name of its file; its position in a list of the document, if nothing is said."""
 
 
 class FileRecord(NamedTuple):

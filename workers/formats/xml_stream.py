@@ -35,6 +35,8 @@ class XmlDocument:
         self.root = ""
         """The name of the outermost element, once ``elements`` has begun."""
         with path.open("rb") as file, _as_utf8(file, name) as text:
+            self.is_file = text is file
+            """Whether the places of elements are those in the file; else it is in another encoding than UTF-8."""
             if not text.seek(0, 2):
                 raise not_usable("it is empty", name, 1)
             self._data = mmap.mmap(text.fileno(), 0, access=mmap.ACCESS_READ)

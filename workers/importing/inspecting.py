@@ -177,7 +177,7 @@ def _read(job: Job, record: FileRecord, name: str, image: ImageRow | None) -> La
 def _said(job: Job, record: FileRecord, labels: Labels, image: ImageRow | None, classes: ClassResolver) -> _Said:
     where = record.labels_file or record.image
     if record.part is not None:
-        where = f"{where}: [{record.part.position}]"
+        where += record.part.where or f": [{record.part.position}]"
     findings = [Finding(subject=where, detail=f"{one} cannot be kept.", kind="not kept") for one in labels.dropped]
     findings += labels.findings
     turns = image is not None and not labels.displayed and not is_displayed(labels.size, image)

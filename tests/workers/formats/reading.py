@@ -8,7 +8,7 @@ import orjson
 from schemas.errors import Fault, Invalid
 from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, ImageRow
-from workers.formats.format import Labels, Reading
+from workers.formats.format import FileRecord, Labels, Reading
 from workers.formats.listing import list_files
 from workers.formats.registry import detect, format_named
 
@@ -56,9 +56,8 @@ def read(folder: Path, form: str, files: dict[str, object], *, image: ImageRow =
         labels = record.labels
         result.faults.extend(record.faults)
         if record.labels_file is not None:
-            assert reading.parse is not None
             try:
-                labels = reading.parse(folder / record.labels_file, name=record.labels_file, image=image)
+                labels = _parsed(folder, reading, record, image)
             except Invalid as error:
                 result.faults.extend(error.faults)
         result.labels[record.image] = labels
@@ -72,3 +71,12 @@ def faults_of(folder: Path, form: str, files: dict[str, object]) -> list[Fault]:
         return read(folder, form, files).faults
     except Invalid as error:
         return list(error.faults)
+
+
+def _parsed(folder: Path, reading: Reading, record: FileRecord, image: ImageRow) -> Labels:
+    name = record.labels_file or ""
+    if record.part is None:
+        assert reading.parse is not None
+        return reading.parse(folder / name, name=name, image=image)
+    assert reading.parse_part is not None
+    return reading.parse_part(folder / name, name=name, image=image, part=record.part)

@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 
 from schemas.splits import Split
-from storage.datasets.rows import AnnotationRow, ImageRow, MaskRow
+from storage.datasets.rows import AnnotationRow, MaskRow
+from tests.workers.formats.reading import read as read_folder
 from workers.formats.format import Labels, Reading
-from workers.formats.listing import list_files
-from workers.formats.registry import detect
 from workers.formats.rle import mask_of
 
 GOLDEN = Path(__file__).parent / "golden"
-IMAGE = ImageRow(b"", width=40, height=30)
 TWO_POLYGONS = ((1.0, 1.0, 6.0, 1.0, 6.0, 6.0), (2.0, 2.0, 3.0, 2.0, 3.0, 3.5))
 DOG = AnnotationRow("dog", (1.0, 1.0, 5.0, 5.0), polygons=TWO_POLYGONS)
 
@@ -28,22 +26,9 @@ def the_mask() -> MaskRow:
 
 def read(name: str) -> tuple[Reading, dict[str, Labels | None], dict[str, Split | None]]:
     """Return the reading of a folder, and the labels and splits of its images by name."""
-    listing = list_files(GOLDEN / name)
-    form = detect(listing)
-    assert form.name == name
-    reading = form.read(listing)
-    labels: dict[str, Labels | None] = {}
-    splits: dict[str, Split | None] = {}
-    for record in reading.records:
-        assert not record.faults
-        labels[record.image] = record.labels
-        splits[record.image] = record.split
-        if record.labels_file is not None:
-            assert reading.parse is not None
-            path = GOLDEN / name / record.labels_file
-            labels[record.image] = reading.parse(path, name=record.labels_file, image=IMAGE)
-    assert not reading.faults
-    return reading, labels, splits
+    found = read_folder(GOLDEN / name, name, {})
+    assert not found.faults
+    return found.reading, found.labels, found.splits
 
 
 def test_ark() -> None:
