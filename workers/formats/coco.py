@@ -12,7 +12,8 @@ from workers.formats.coco_document import KEYS, CocoDocument
 from workers.formats.coco_places import Identity
 from workers.formats.coco_results import CocoResults, by_numbers
 from workers.formats.datumaro import looks_like_datumaro
-from workers.formats.documents import candidates_in, read_documents
+from workers.formats.coco_joined import joined
+from workers.formats.documents import candidates_in
 from workers.formats.format import FileRecord, Labels, Listing, Reading, with_layers
 from workers.formats.label_studio import looks_like_label_studio
 from workers.formats.labelme import looks_like_labelme
@@ -52,8 +53,10 @@ class Coco:
         if not files.documents and not files.results:
             message = f"{', '.join(files.others[:3])}: captions and panoptic segments are no annotations of objects."
             raise Invalid(message, step="Convert them to COCO's instances, or import with the format `none`.")
-        documents = [CocoDocument(listing.folder / name, name=name) for name in files.documents]
-        reading = read_documents(listing, documents)
+        documents = [
+            CocoDocument(listing.folder / name, name=name, scratch=listing.scratch) for name in files.documents
+        ]
+        reading = joined(listing, documents)
         results = _Results(listing, files.results, documents)
         return reading._replace(
             records=results.added_to(reading.records),
@@ -98,7 +101,7 @@ class _Results:
             of_split = [document for document in documents if split_of(document.name) is split_of(file)]
             for document in of_split or documents:
                 names |= document.categories
-                images |= document.paths
+                images |= document.paths(listing.images)
             self._take(CocoResults(listing.folder / file, name=file, categories=names), images)
 
     def added_to(self, records: Iterable[FileRecord]) -> Iterator[FileRecord]:

@@ -81,6 +81,8 @@ class Part(NamedTuple):
     end: int
     where: str = ""
     """How findings name it, after the name of its file; its position in a list of the document, if nothing is said."""
+    more: bytes = b""
+    """The position, start and end of further elements of another list, eight bytes each, little-endian."""
 
 
 class FileRecord(NamedTuple):
@@ -142,6 +144,8 @@ class Listing(NamedTuple):
     others: Sequence[str]
     links: Sequence[str] = ()
     """Links that lead out of the folder; they are not followed."""
+    scratch: Path | None = None
+    """Where temporary files may lie; None: where the system has them."""
 
 
 class Format(Protocol):

@@ -130,7 +130,7 @@ class _Import:
         if self._work.parameters.layer == ATTRIBUTES:
             message = f"The layer {ATTRIBUTES!r} is for attributes of whole images, which every import fills itself."
             raise Invalid(message, step="Choose another layer, such as ground_truth.")
-        listing = list_files(folder, roots=self._tools.settings.import_roots)
+        listing = list_files(folder, roots=self._tools.settings.import_roots, scratch=self._work.scratch)
         for link in listing.links:
             self._findings.add(link, "The link leads outside and is not followed.", kind="link")
         form = self._form(listing)

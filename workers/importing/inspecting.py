@@ -162,10 +162,19 @@ def _labels(job: Job, record: FileRecord, image: ImageRow | None) -> tuple[Label
             faults.append(Fault(f"cannot be read: {error.strerror}", name or ""))
             continue
         if found is not None and layer is None:
-            labels = found if labels is None else found._replace(layers={**labels.layers, **found.layers})
+            labels = found if labels is None else _joined(found, labels)
         elif found is not None and layer is not None:
             layers[layer] = found
     return (with_layers(labels, layers) if layers else labels), tuple(faults)
+
+
+def _joined(found: Labels, labels: Labels) -> Labels:
+    """Return what a file says with what a record says itself for other layers."""
+    return found._replace(
+        layers={**labels.layers, **found.layers},
+        dropped=(*found.dropped, *labels.dropped),
+        findings=(*found.findings, *labels.findings),
+    )
 
 
 def _read(job: Job, record: FileRecord, name: str, image: ImageRow | None) -> Labels | None:

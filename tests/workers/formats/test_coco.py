@@ -45,7 +45,22 @@ def read(folder: Path, *images: str, **documents: dict[str, Any]) -> Reading:
         (folder / "annotations" / f"{name}.json").write_bytes(orjson.dumps(document))
     listing = list_files(folder)
     assert detect(listing).name == "coco"
-    return Coco().read(listing)
+    reading = Coco().read(listing)
+    return reading._replace(records=[with_labels(folder, reading, record) for record in reading.records])
+
+
+def with_labels(folder: Path, reading: Reading, record: FileRecord) -> FileRecord:
+    """Return a record with what the document says of it, as the pool would read it."""
+    if record.part is None:
+        return record
+    assert reading.parse_part is not None
+    assert record.labels_file is not None
+    path = folder / record.labels_file
+    try:
+        labels = reading.parse_part(path, name=record.labels_file, image=None, part=record.part)
+    except Invalid as error:
+        return record._replace(faults=error.faults)
+    return record._replace(labels=labels)
 
 
 def faults_of(reading: Reading, records: Iterable[FileRecord] | None = None) -> list[Fault]:
