@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from schemas.blobs import BlobRef
 from schemas.errors import Invalid
 from schemas.schema import Digest, digest_of
 from storage.blob_files import (
@@ -40,11 +39,11 @@ Answer = Content | Exception
 """What was kept, or why it was not."""
 
 
-def ref(answer: Answer, source: Source) -> BlobRef:
-    """Return what names a content that was kept; raise the error of one that was not."""
-    if isinstance(answer, Exception):
-        raise answer
-    return BlobRef(digest=answer.digest, size=answer.size, media_type=source.media_type)
+def raise_first(answers: Sequence[Answer]) -> None:
+    """Raise the first error."""
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
 
 
 class BlobWriter:

@@ -23,7 +23,7 @@ from storage.blob_files import (
     remove_leftovers,
     stored_in,
 )
-from storage.blob_writer import Answer, BlobWriter, Content, ref
+from storage.blob_writer import BlobWriter, Content, raise_first
 from storage.groups import Groups
 from storage.metrics import READ
 from storage.ports import Source, StoredBlob
@@ -58,13 +58,12 @@ class FolderBlobs:
         """Keep the bytes of a file durably; raise Invalid if it cannot be read or has another digest."""
         return await self._keep(Source(path, digest, media_type))
 
-    async def put_many(self, sources: Sequence[Source]) -> list[BlobRef]:
+    async def put_many(self, sources: Sequence[Source]) -> None:
         """Keep several contents durably: as many as may be open at a time are written by one thread."""
         loop = asyncio.get_running_loop()
         groups = (sources[start : start + TOGETHER] for start in range(0, len(sources), TOGETHER))
         kept = (loop.run_in_executor(self._threads, self._writer.keep_all, group) for group in groups)
-        answers: list[Answer] = [answer for group in await asyncio.gather(*kept) for answer in group]
-        return [ref(answer, source) for answer, source in zip(answers, sources, strict=True)]
+        raise_first([answer for group in await asyncio.gather(*kept) for answer in group])
 
     async def get(self, digest: Digest) -> bytes:
         """Return all bytes of a blob."""
@@ -116,7 +115,7 @@ class FolderBlobs:
         if content is None:
             loop = asyncio.get_running_loop()
             content = await loop.run_in_executor(self._threads, self._writer.keep_large, source)
-        return ref(content, source)
+        return BlobRef(digest=content.digest, size=content.size, media_type=source.media_type)
 
     async def _run(self, digest: Digest, work: Callable[[Path], R]) -> R:
         path = place(self._root, digest)

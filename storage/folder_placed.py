@@ -48,19 +48,16 @@ class PlacedBlobs:
 
         return await self._shelf(await asyncio.to_thread(home)).put_file(path, media_type=media_type, digest=digest)
 
-    async def put_many(self, sources: Sequence[Source]) -> list[BlobRef]:
+    async def put_many(self, sources: Sequence[Source]) -> None:
         """Keep several contents durably, each in the folder of its type unless it lies elsewhere."""
         homes = await asyncio.to_thread(lambda: [self._home_of(source) for source in sources])
-        positions: dict[Path, list[int]] = {}
-        for position, root in enumerate(homes):
-            positions.setdefault(root, []).append(position)
-        puts = (self._shelf(root).put_many([sources[one] for one in some]) for root, some in positions.items())
-        kept: dict[int, BlobRef] = {}
-        for some, answer in zip(positions.values(), await asyncio.gather(*puts, return_exceptions=True), strict=True):
-            if isinstance(answer, BaseException):
+        by_home: dict[Path, list[Source]] = {}
+        for home, source in zip(homes, sources, strict=True):
+            by_home.setdefault(home, []).append(source)
+        puts = (self._shelf(home).put_many(some) for home, some in by_home.items())
+        for answer in await asyncio.gather(*puts, return_exceptions=True):
+            if answer is not None:
                 raise answer
-            kept.update(zip(some, answer, strict=True))
-        return [kept[position] for position in range(len(sources))]
 
     async def get(self, digest: Digest) -> bytes:
         """Return all bytes of a blob."""

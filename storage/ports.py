@@ -113,7 +113,7 @@ class Blobs(Protocol):
     ) -> BlobRef:
         """Keep the bytes of a file durably, as ``put`` does; ``digest`` is what the caller computed of them."""
 
-    async def put_many(self, sources: Sequence[Source]) -> list[BlobRef]:
+    async def put_many(self, sources: Sequence[Source]) -> None:
         """Keep several contents durably, each as ``put`` or ``put_file`` does, for less than as many calls cost.
 
         All are tried; then the first error is raised.

@@ -17,7 +17,7 @@ from schemas.blobs import BlobRef
 from schemas.errors import Invalid, Unavailable
 from schemas.schema import Digest
 from storage.blob_files import PIECE_BYTES
-from storage.blob_writer import ref
+from storage.blob_writer import raise_first
 from storage.metrics import READ
 from storage.ports import Source, StoredBlob
 from storage.s3_client import connect, read_address, s3_errors
@@ -76,13 +76,12 @@ class S3Blobs:
         """Keep the bytes of a file durably; raise Invalid if it cannot be read or has another digest."""
         return await self._keep(Source(path, digest, media_type))
 
-    async def put_many(self, sources: Sequence[Source]) -> list[BlobRef]:
+    async def put_many(self, sources: Sequence[Source]) -> None:
         """Keep several contents durably; each thread sends some of them one after the other."""
         share = -(-len(sources) // self._at_once)
         parts = [sources[start : start + share] for start in range(0, len(sources), share or 1)]
         kept = await asyncio.gather(*(self._run(partial(self._objects.keep_all, part)) for part in parts))
-        answers = [answer for part in kept for answer in part]
-        return [ref(answer, source) for answer, source in zip(answers, sources, strict=True)]
+        raise_first([answer for part in kept for answer in part])
 
     async def get(self, digest: Digest) -> bytes:
         """Return all bytes of a blob."""
@@ -134,7 +133,8 @@ class S3Blobs:
             return False
 
     async def _keep(self, source: Source) -> BlobRef:
-        return ref(await self._run(lambda: self._objects.keep(source)), source)
+        content = await self._run(lambda: self._objects.keep(source))
+        return BlobRef(digest=content.digest, size=content.size, media_type=source.media_type)
 
     async def _run(self, work: Callable[[], R]) -> R:
         try:

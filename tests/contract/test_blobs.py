@@ -146,11 +146,9 @@ async def test_many_contents_are_kept_as_each_alone_would_be(blobs: Blobs, tmp_p
         for number, data in enumerate(contents)
     ]
 
-    refs = await blobs.put_many(sources)
+    await blobs.put_many(sources)
 
-    assert [(ref.digest, ref.size) for ref in refs] == [(digest_of(data), len(data)) for data in contents]
-    assert refs[0].media_type == "image/png"
-    assert [await blobs.get(ref.digest) for ref in refs[::50]] == contents[::50]
+    assert [await blobs.get(digest_of(data)) for data in contents[::50]] == contents[::50]
     assert await names(blobs) == {digest_of(data) for data in contents}
 
 

@@ -9,7 +9,7 @@ import yaml
 from schemas.errors import Fault
 from workers.formats.format import Listing
 from workers.formats.listing import base_name, folder_of
-from workers.formats.voc_labels import class_name
+from workers.formats.voc_names import class_name
 
 NAMES: Final = ("classes.txt", "class_names.txt", "labels.txt", "labels.csv", "labels.yaml")
 BYTES_AT_MOST: Final = 4 << 20

@@ -10,7 +10,7 @@ from storage.datasets.rows import AnnotationRow, ImageRow
 from workers.formats.ark_classes import ClassLists
 from workers.formats.format import Labels
 from workers.formats.json_values import SHOWN, Wrong
-from workers.formats.voc_labels import ABSENT, DECIMALS, class_name
+from workers.formats.voc_names import ABSENT, DECIMALS, class_name
 
 BYTES_AT_MOST: Final = 16 << 20
 FIELDS: Final = ("class", "xmin", "ymin", "xmax", "ymax", "quality", "angle")

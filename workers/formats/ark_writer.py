@@ -6,7 +6,7 @@ from storage.datasets.rows import AnnotationRow
 from workers.formats.class_numbers import ClassNumbers
 from workers.formats.exporter import ExportedImage
 from workers.formats.losses import lost_fields
-from workers.formats.voc_labels import ABSENT
+from workers.formats.voc_names import ABSENT
 
 
 def ark_text(image: ExportedImage, *, classes: ClassNumbers, whole: bool) -> bytes:

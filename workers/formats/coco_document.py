@@ -15,7 +15,7 @@ from workers.formats.format import IMAGE_MISSING, Part
 from workers.formats.json_stream import Block, JsonDocument
 from workers.formats.listing import ImageNames
 from workers.formats.runs import Rows, Runs
-from workers.formats.voc_labels import class_name
+from workers.formats.voc_names import class_name
 
 KEYS: Final = ("images", "annotations", "categories")
 NOWHERE: Final = -1

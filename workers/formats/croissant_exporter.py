@@ -14,7 +14,7 @@ from workers.formats.croissant_records import table_name
 from workers.formats.exporter import ExportedImage, Member, Order
 from workers.formats.split_lists import SPLIT_NAMES
 from workers.formats.spool import Spool
-from workers.formats.voc_labels import class_name
+from workers.formats.voc_names import class_name
 
 FILE: Final = "croissant.json"
 

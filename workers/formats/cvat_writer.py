@@ -16,7 +16,7 @@ from workers.formats.exporter import ExportedImage, attributes_of
 from workers.formats.losses import Field, has_place, lost_fields
 from workers.formats.parts import shapes_of
 from workers.formats.rle import pixels_of
-from workers.formats.voc_labels import is_class_name
+from workers.formats.voc_names import is_class_name
 from workers.formats.xml_text import escaped, quoted
 
 SOURCES: Final = frozenset({"auto", "semi-auto", "file", "consensus"})

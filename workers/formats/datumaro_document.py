@@ -14,7 +14,7 @@ from workers.formats.format import IMAGE_MISSING, FileRecord, Labels, Part
 from workers.formats.json_stream import Element, JsonDocument
 from workers.formats.json_values import Wrong, a_list, an_object
 from workers.formats.listing import ImageNames, split_of
-from workers.formats.voc_labels import class_name
+from workers.formats.voc_names import class_name
 
 # What a document has of classes beside their names, and we have no place for.
 _NOT_KEPT: Final = {

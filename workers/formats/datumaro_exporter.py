@@ -16,7 +16,7 @@ from workers.formats.losses import Field, has_place, lost_fields, tell_of_image
 from workers.formats.parts import shapes_of
 from workers.formats.split_lists import SPLIT_NAMES
 from workers.formats.spool import Spool
-from workers.formats.voc_labels import is_class_name
+from workers.formats.voc_names import is_class_name
 
 VERSION: Final = "1.0"
 IMAGES: Final = 2

@@ -18,6 +18,7 @@ WINDOW_BYTES: Final = 1 << 16
 LONGEST_WORD: Final = 16
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 TOGETHER_BYTES: Final = 1 << 18
+LEAST_BYTES: Final = 1 << 9
 NEAR_BYTES: Final = 1 << 16
 MAPPED_BYTES: Final = 1 << 25
 """So much of a document is in memory at a time, about."""
@@ -139,10 +140,10 @@ class JsonDocument:
             end = self._data.find(b"]", position) + 1
             yield Block(key, -1, (self._data.rfind(b"[", 0, end),), (end,), ([],))
             return self._blank(end)
-        number = 0
+        number, size = 0, TOGETHER_BYTES
         while True:
             start = self._blank(position)
-            block = self._objects(key, number, start) or self._one(key, number, start)
+            block, size = self._next(key, number, start, size)
             yield block
             if start - self._left_at > MAPPED_BYTES:
                 self._data.madvise(mmap.MADV_DONTNEED)
@@ -153,13 +154,23 @@ class JsonDocument:
                 return self._expect(b"]", end)
             position = self._expect(b",", end)
 
+    def _next(self, key: str, number: int, start: int, size: int) -> tuple[Block, int]:
+        """Return the next elements, and in how many bytes to look for those after them."""
+        while size >= LEAST_BYTES:
+            block = self._objects(key, number, start, size)
+            if block is not None:
+                return block, min(4 * size, TOGETHER_BYTES)
+            # The list may end before that.
+            size //= 4
+        return self._one(key, number, start), LEAST_BYTES
+
     def _one(self, key: str, number: int, start: int) -> Block:
         value, end = self._value(start)
         return Block(key, number, (start,), (end,), (value,))
 
-    def _objects(self, key: str, number: int, start: int) -> Block | None:
+    def _objects(self, key: str, number: int, start: int, size: int) -> Block | None:
         """Return the next elements if they are objects that all end where it looks so; else None."""
-        text = self._data[start : start + TOGETHER_BYTES]
+        text = self._data[start : start + size]
         if text[:1] != b"{":
             return None
         gaps = [found.span() for found in _GAP.finditer(text)]

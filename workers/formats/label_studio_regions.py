@@ -10,7 +10,7 @@ from workers.formats.brush_rle import brush_mask
 from workers.formats.format import id_of
 from workers.formats.json_values import Wrong, a_list, a_number, an_object, numbers, polygon_of
 from workers.formats.parts import Part, ellipse, joined
-from workers.formats.voc_labels import class_name
+from workers.formats.voc_names import class_name
 
 OURS: Final = "ymir"
 """The key under ``meta`` of what Label Studio has no place for."""

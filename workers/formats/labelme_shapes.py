@@ -14,7 +14,7 @@ from workers.formats.json_values import Wrong, a_list, a_number, an_object, poly
 from workers.formats.labelme_places import picture_of, points_of, rectangle, so_many, turned_box
 from workers.formats.parts import Part, ellipse, joined
 from workers.formats.rle import PIXELS_AT_MOST, mask_of
-from workers.formats.voc_labels import class_name
+from workers.formats.voc_names import class_name
 
 TOP: Final = frozenset(
     {"version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth", "attributes"}

@@ -2,29 +2,21 @@
 
 import math
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Final
 
 from pydantic import JsonValue
 
-from schemas.annotations import clean_class_name
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import AnnotationRow, attributes_text
 from workers.formats.format import Labels, id_of
+from workers.formats.voc_names import ABSENT, FLAGS, HEADER, box_of, class_name
+from workers.formats.voc_quick import quick_labels
 from workers.formats.xml_tree import Node, read_tree
-
-CLASS_LETTERS_AT_MOST: Final = 200
-# Kept as attributes under their own names, and written back where they came from.
-FLAGS: Final = {"pose": "unknown", "truncated": "unknown", "occluded": "0", "difficult": "0"}
-ABSENT: Final = -1.0
-DECIMALS: Final = 9
 
 _OBJECT: Final = frozenset(
     {"name", "bndbox", "confidence", "box_quality", "tags", "attributes", "cm", "annotation_id", *FLAGS}
 )
-# Says where the file came from, or repeats what the image itself tells.
-_HEADER: Final = frozenset({"folder", "filename", "path", "source", "owner", "size", "segmented"})
-_TOP: Final = _HEADER | {"object", "cks", "attributes", "image_quality", "database"}
+_TOP: Final = HEADER | {"object", "cks", "attributes", "image_quality", "database"}
 
 
 def read_labels(data: bytes, *, name: str) -> Labels:
@@ -32,6 +24,11 @@ def read_labels(data: bytes, *, name: str) -> Labels:
 
     As YMIR reads it: corners are pixels that belong to the box, so width is xmax - xmin + 1; fractions are kept.
     """
+    return quick_labels(data) or careful_labels(data, name=name)
+
+
+def careful_labels(data: bytes, *, name: str) -> Labels:
+    """Return and raise the same, whatever is in the file."""
     root = read_tree(data, name=name)
     faults: list[Fault] = []
     if root.name != "annotation":
@@ -116,23 +113,6 @@ def _class(node: Node, numbers: _Numbers) -> str:
         return ""
 
 
-@lru_cache(maxsize=100_000)
-def class_name(text: str) -> str:
-    """Return a class name as it is kept; raise ValueError where it is none."""
-    if len(text) > CLASS_LETTERS_AT_MOST:
-        message = f"a class name has at most {CLASS_LETTERS_AT_MOST} letters"
-        raise ValueError(message)
-    return clean_class_name(text)
-
-
-def is_class_name(value: object) -> bool:
-    """Return whether a value is a class name as it is kept."""
-    try:
-        return isinstance(value, str) and class_name(value) == value
-    except ValueError:
-        return False
-
-
 def _box(node: Node, numbers: _Numbers) -> tuple[tuple[float, float, float, float] | None, float]:
     box = node.child("bndbox")
     if box is None:
@@ -148,9 +128,7 @@ def _box(node: Node, numbers: _Numbers) -> tuple[tuple[float, float, float, floa
         if low > high:
             numbers.wrong(box, f"has {axis}min {low:g} greater than {axis}max {high:g}")
     angle = corners.get("rotate_angle")
-    # Rounded where binary fractions end: 10.1 + 5.3 - 1 and back is 5.3 again.
-    sides = round(right - left + 1, DECIMALS), round(bottom - top + 1, DECIMALS)
-    return (left, top, *sides), 0.0 if angle is None else numbers.number(angle)
+    return box_of(left, top, right, bottom), 0.0 if angle is None else numbers.number(angle)
 
 
 def _attributes(node: Node) -> dict[str, JsonValue]:

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from storage.datasets.rows import AnnotationRow
 from workers.formats.exporter import ExportedImage, attributes_of
 from workers.formats.losses import Field, lost_fields
-from workers.formats.voc_labels import ABSENT, DECIMALS, FLAGS
+from workers.formats.voc_names import ABSENT, DECIMALS, FLAGS
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 # What XML 1.0 has no way to say.

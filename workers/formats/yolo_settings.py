@@ -12,7 +12,7 @@ from schemas.errors import Fault, Invalid
 from schemas.splits import Split
 from workers.formats.format import Listing
 from workers.formats.listing import base_name, folder_of
-from workers.formats.voc_labels import class_name
+from workers.formats.voc_names import class_name
 
 BYTES_AT_MOST: Final = 4 << 20
 SPLITS: Final[Mapping[str, Split]] = {
