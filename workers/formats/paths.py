@@ -4,7 +4,6 @@ import os
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Final, overload
 
@@ -23,18 +22,23 @@ class Paths(Sequence[str]):
         """Write them below ``scratch``, else where the system has temporary files."""
         self._file = Nameless(scratch)
         self._starts = array("Q", [0])
-        self._count = 0
-        rest = iter(paths)
-        while block := list(islice(rest, BLOCK)):
-            data = _END.join(map(os.fsencode, block))
+        self._open: list[str] = []
+        self._last: tuple[int, list[str]] = (-1, [])
+        for path in paths:
+            self.append(path)
+
+    def append(self, path: str) -> None:
+        """Put a path at the end."""
+        self._open.append(path)
+        if len(self._open) == BLOCK:
+            data = _END.join(map(os.fsencode, self._open))
             self._file.write(data)
             self._starts.append(self._starts[-1] + len(data))
-            self._count += len(block)
-        self._last: tuple[int, list[str]] = (-1, [])
+            self._open = []
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return self._count
+        return BLOCK * (len(self._starts) - 1) + len(self._open)
 
     @overload
     def __getitem__(self, position: int) -> str: ...
@@ -45,22 +49,26 @@ class Paths(Sequence[str]):
     def __getitem__(self, position: int | slice) -> str | list[str]:
         """Return one path, or some."""
         if isinstance(position, slice):
-            return [self[one] for one in range(*position.indices(self._count))]
-        if not -self._count <= position < self._count:
+            return [self[one] for one in range(*position.indices(len(self)))]
+        if not -len(self) <= position < len(self):
             raise IndexError(position)
-        number, place = divmod(position % self._count, BLOCK)
+        number, place = divmod(position % len(self), BLOCK)
         last, block = self._last
         if number != last:
             block = self._block(number)
-            self._last = number, block
+            if block is not self._open:
+                self._last = number, block
         return block[place]
 
     def __iter__(self) -> Iterator[str]:
         """Yield all of them."""
         for number in range(len(self._starts) - 1):
             yield from self._block(number)
+        yield from self._open
 
     def _block(self, number: int) -> list[str]:
+        if number == len(self._starts) - 1:
+            return self._open
         start, end = self._starts[number : number + 2]
         data = self._file.read(start, end - start)
         return list(map(os.fsdecode, data.split(_END)))
