@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 from schemas.errors import Fault, Invalid
 from schemas.reports import Finding
 from workers.formats.coco_document import KEYS, CocoDocument
+from workers.formats.coco_joined import joined
 from workers.formats.coco_places import Identity
 from workers.formats.coco_results import CocoResults, by_numbers
 from workers.formats.datumaro import looks_like_datumaro
-from workers.formats.coco_joined import joined
 from workers.formats.documents import candidates_in
 from workers.formats.format import FileRecord, Labels, Listing, Reading, with_layers
 from workers.formats.label_studio import looks_like_label_studio

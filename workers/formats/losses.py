@@ -36,6 +36,9 @@ _LOST: Final[Mapping[Field, Callable[[AnnotationRow], str]]] = {
     "annotation ids": lambda row: "Its id is lost." if row.id else "",
 }
 
+_MORE: Final = slice(AnnotationRow._fields.index("crowd"), AnnotationRow._fields.index("id"))
+_NO_MORE: Final = AnnotationRow()[_MORE]
+
 
 def has_place(row: AnnotationRow) -> bool:
     """Return whether an annotation has a box or any other shape."""
@@ -44,6 +47,9 @@ def has_place(row: AnnotationRow) -> bool:
 
 def lost_fields(row: AnnotationRow, *, keeps: Collection[Field]) -> Iterator[tuple[str, str]]:
     """Yield the kind and detail of all that an annotation says beyond its class, its box, and what a format keeps."""
+    # Most say no more, and there are millions.
+    if row[_MORE] == _NO_MORE and not (row.id or row.rotation or row.polygons or row.mask or row.keypoints):
+        return
     for kind, lost in _LOST.items():
         if kind not in keeps and (detail := lost(row)):
             yield kind, detail

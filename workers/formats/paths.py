@@ -82,7 +82,7 @@ class Keyed:
         self._key = key
         hashes = np.fromiter((hash(key(path)) for path in paths), np.int64, len(paths))
         self._order = np.argsort(hashes, kind="stable").astype(np.int32)
-        self._hashes = memoryview(hashes[self._order])
+        self._hashes: Sequence[int] = hashes[self._order].data
 
     def find(self, key: str) -> list[int]:
         """Return the positions of the paths that have a key, in their order."""

@@ -149,7 +149,7 @@ class ListedSplits:
             return self._without_image.setdefault(name, split)
         if self._codes[places[0]] == NOWHERE:
             self._codes[places] = SPLITS.index(split)
-        return SPLITS[self._codes[places[0]]]
+        return SPLITS[int(self._codes[places[0]])]
 
     @staticmethod
     def _named(line: str, by_stem: Keyed) -> tuple[str, list[int]]:

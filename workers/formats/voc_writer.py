@@ -19,6 +19,7 @@ _UNSAYABLE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ff
 _ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _IN_PLACE: Final = frozenset({"cm", *FLAGS})
 _KEPT: Final = frozenset[Field]({"rotation", "confidence", "quality", "attributes", "annotation ids"})
+_NO_NUMBER: Final = f"{ABSENT:.4f}"
 _QUALITY: Final = "image_quality"
 
 
@@ -61,7 +62,7 @@ def voc_losses(row: AnnotationRow) -> Iterator[tuple[str, str]]:
     yield from lost_fields(row, keeps=_KEPT)
     if row.box[2] < 1 or row.box[3] < 1:
         yield "boxes thinner than a pixel", f"Its box of {row.box[2]} x {row.box[3]} becomes one pixel wide or high."
-    for change in _changed(attributes_of(row)):
+    for change in _changed(attributes_of(row)) if row.attributes else ():
         yield "types of attributes", f"Its {change}"
 
 
@@ -85,10 +86,10 @@ def _with_quality(image: ExportedImage) -> tuple[float, dict[str, JsonValue]]:
 def _object(row: AnnotationRow) -> Iterator[str]:
     attributes = attributes_of(row)
     x, y, width, height = row.box or (0.0, 0.0, 0.0, 0.0)
-    # Rounded where binary fractions end, as reading does.
-    right, bottom = (round(low + max(side, 1.0) - 1, DECIMALS) for low, side in ((x, width), (y, height)))
-    right, bottom = max(x, right), max(y, bottom)
-    flags = {name: attributes.pop(name, default) for name, default in FLAGS.items()}
+    right, bottom = _far(x, width), _far(y, height)
+    flags: dict[str, JsonValue] = dict(FLAGS)
+    if attributes:
+        flags = {name: attributes.pop(name, default) for name, default in FLAGS.items()}
     mark = attributes.pop("cm", "")
     yield (
         f"  <object>\n    <name>{_text(row.class_name or '')}</name>\n    <pose>{_text(flags['pose'])}</pose>\n"
@@ -98,7 +99,8 @@ def _object(row: AnnotationRow) -> Iterator[str]:
         f"      <rotate_angle>{_number(row.rotation)}</rotate_angle>\n    </bndbox>\n"
         f"    <difficult>{_text(flags['difficult'])}</difficult>\n"
     )
-    yield from _values("tags", attributes, "    ")
+    if attributes:
+        yield from _values("tags", attributes, "    ")
     yield f"    <box_quality>{_optional(row.quality)}</box_quality>\n"
     if mark:
         yield f"    <cm>{_text(mark)}</cm>\n"
@@ -145,7 +147,7 @@ def _json(value: JsonValue) -> str:
 
 
 def _text(value: JsonValue) -> str:
-    return _escaped(_plain(value))
+    return _escaped(value if type(value) is str else _plain(value))
 
 
 def _plain(value: JsonValue) -> str:
@@ -161,9 +163,14 @@ def _escaped(text: str) -> str:
     return _unsaid(text).translate(_ESCAPED)
 
 
+def _far(low: float, side: float) -> float:
+    # Rounded where binary fractions end, as reading does.
+    return max(low, round(low + (max(1.0, side)) - 1, DECIMALS))
+
+
 def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(value)
+    return repr(value) if value % 1 else str(int(value))
 
 
 def _optional(value: float | None) -> str:
-    return f"{ABSENT:.4f}" if value is None else repr(value)
+    return _NO_NUMBER if value is None else repr(value)

@@ -1,7 +1,6 @@
 """Export: a version becomes an archive."""
 
 import asyncio
-import zipfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -21,21 +20,17 @@ from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.datasets.rows import AssetRow
 from storage.ports import Blobs, Database
+from workers.exported_names import ExportedNames
 from workers.findings import Findings
 from workers.formats.exporter import ExportedImage, Exporter, Member, Order, exported_image
-from workers.formats.listing import base_name, stem_of
 from workers.formats.registry import FORMATS, exporter_named
-from workers.images import SUFFIXES
 from workers.work import Work
+from workers.zip_writer import ZipWriter
 
 BATCH: Final = 500
 FETCHED_AT_ONCE: Final = 16
-# The first moment that a zip can tell: equal versions make equal archives.
-EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-UNIX: Final = 3
 SMALL_BYTES: Final = 4 << 20
 """Larger images go through a file, so that few of them fill no memory."""
-PIECE_BYTES: Final = 1 << 20
 NAME_LIST: Final = "names.jsonl"
 
 
@@ -82,47 +77,6 @@ async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs
     )
 
 
-class _Archive:
-    """A zip that says nothing of when or where it was made."""
-
-    def __init__(self, path: Path) -> None:
-        self._zip = zipfile.ZipFile(path, "x", zipfile.ZIP_STORED)
-
-    def add(self, member: Member) -> None:
-        info = zipfile.ZipInfo(member.name, EPOCH)
-        info.create_system = UNIX
-        info.external_attr = 0o644 << 16
-        with self._zip.open(info, "w", force_zip64=True) as file:
-            for piece in member.pieces:
-                file.write(piece)
-
-    def add_all(self, members: Iterable[Member]) -> None:
-        for member in members:
-            self.add(member)
-
-    def add_file(self, name: str, path: Path) -> None:
-        with path.open("rb") as file:
-            self.add(Member(name, iter(lambda: file.read(PIECE_BYTES), b"")))
-
-    def close(self) -> None:
-        self._zip.close()
-
-
-class _FileNames:
-    """Gives each image the name that it has in the archive."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def of(self, row: AssetRow) -> str:
-        name = base_name(row.image.file_name) or row.asset + SUFFIXES.get(row.image.media_type, "")
-        # Annotations are files under the same stem, and some file systems know no upper case.
-        if stem_of(name).lower() in self._taken:
-            name = f"{row.asset[:16]}-{name}"
-        self._taken.add(stem_of(name).lower())
-        return name
-
-
 class _Names:
     """The list of an archive without images: which asset each name means, a line of JSON for each."""
 
@@ -137,7 +91,7 @@ class _Names:
         with self._path.open("ab") as file:
             file.writelines(lines)
 
-    def end(self, archive: _Archive) -> None:
+    def end(self, archive: ZipWriter) -> None:
         archive.add_file(NAME_LIST, self._path)
 
 
@@ -151,8 +105,8 @@ async def _write(
     library: Library,
     blobs: Blobs,
 ) -> None:
-    archive = _Archive(path)
-    names = _FileNames()
+    archive = ZipWriter(path, scratch=work.scratch)
+    names = await ExportedNames.of_content(content, library)
     listed = None if work.parameters.images else _Names(work.scratch / NAME_LIST)
     done, total = 0, content.image_count()
     layer = work.parameters.layer
@@ -161,19 +115,24 @@ async def _write(
     see = partial(exported_image, layer=layer, displayed=writer.displayed, predictions=predictions)
     try:
         async for batch in _batches(library.rows(content, layers=layers)):
-            named = [(row, names.of(row)) for row in batch]
-            await asyncio.to_thread(_annotate, archive, writer, [see(narrow(row), name=name) for row, name in named])
+            named = [(row, names.of(row.image)) for row in batch]
+            await asyncio.to_thread(_annotate, archive, writer, (see(narrow(row), name=name) for row, name in named))
             if listed is not None:
                 await asyncio.to_thread(listed.add_all, named)
             else:
                 await _add_images(archive, named, blobs=blobs, scratch=work.scratch)
             done += len(batch)
             work.progress(0.9 * done / max(total, 1), "writing images")
-        await asyncio.to_thread(archive.add_all, writer.finish())
+        await asyncio.to_thread(_add_all, archive, writer.finish())
         if listed is not None:
             await asyncio.to_thread(listed.end, archive)
     finally:
         await asyncio.to_thread(archive.close)
+
+
+def _add_all(archive: ZipWriter, members: Iterable[Member]) -> None:
+    for member in members:
+        archive.add(member.name, member.pieces)
 
 
 async def _batches(rows: AsyncIterator[AssetRow]) -> AsyncIterator[list[AssetRow]]:
@@ -197,18 +156,20 @@ def _narrowed(row: AssetRow, *, classes: frozenset[str]) -> AssetRow:
     return row._replace(layers=kept)
 
 
-def _annotate(archive: _Archive, writer: Exporter, images: Iterable[ExportedImage]) -> None:
+def _annotate(archive: ZipWriter, writer: Exporter, images: Iterable[ExportedImage]) -> None:
     for image in images:
-        archive.add_all(writer.add(image))
+        _add_all(archive, writer.add(image))
 
 
-async def _add_images(archive: _Archive, named: Sequence[tuple[AssetRow, str]], *, blobs: Blobs, scratch: Path) -> None:
+async def _add_images(
+    archive: ZipWriter, named: Sequence[tuple[AssetRow, str]], *, blobs: Blobs, scratch: Path
+) -> None:
     small = [(row, name) for row, name in named if row.image.size <= SMALL_BYTES]
     for start in range(0, len(small), FETCHED_AT_ONCE):
         some = small[start : start + FETCHED_AT_ONCE]
         found = await asyncio.gather(*(blobs.get(f"sha256:{row.asset}") for row, _ in some))
         members = [Member(f"images/{name}", [data]) for (_, name), data in zip(some, found, strict=True)]
-        await asyncio.to_thread(archive.add_all, members)
+        await asyncio.to_thread(_add_all, archive, members)
     for row, name in named:
         if row.image.size > SMALL_BYTES:
             path = scratch / row.asset
