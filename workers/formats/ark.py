@@ -35,7 +35,9 @@ class Ark:
 
         YMIR writes such indexes for other formats, too: of XML files, or of one JSON file.
         """
-        if any(_is_index(listing.folder / path) for path in listing.others if base_name(path).lower() in INDEX_NAMES):
+        indexes = [path for path in listing.others if base_name(path).lower() in INDEX_NAMES]
+        is_alone = not any(path.lower().endswith((".xml", ".json")) for path in listing.others)
+        if any(_is_index(listing.folder / path, is_alone=is_alone) for path in indexes):
             return True
         heads = (_head(listing.folder / path) for path in _text_files(listing.others)[:LOOKED_AT])
         first = next((head[0] for head in heads if head), "")
@@ -102,8 +104,9 @@ def _head(path: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _is_index(path: Path) -> bool:
+def _is_index(path: Path, *, is_alone: bool) -> bool:
     seconds = [line.partition("\t")[2].lower() for line in _head(path)]
-    # The last line may be cut. An index of images alone says nothing of how they are annotated.
+    # The last line may be cut.
     files = [second for second in seconds[:LOOKED_AT][:-1] or seconds if second]
-    return bool(files) and all(file.endswith(".txt") for file in files)
+    # An index of images alone says nothing of how they are annotated, where they may be.
+    return all(file.endswith(".txt") for file in files) and bool(files or (seconds and is_alone))

@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeVar
 
 from schemas.errors import Fault
 from schemas.reports import Finding
-from workers.formats.format import FileRecord, Listing, ParsePart, Reading
+from workers.formats.format import FileRecord, Listing, Reading
 from workers.formats.listing import ImageNames, folder_of, split_of
 
 LOOKED_AT: Final = 1_000
@@ -47,9 +47,7 @@ def candidates_in(listing: Listing, suffix: str) -> list[str]:
     return paths
 
 
-def read_documents(
-    listing: Listing, documents: Sequence[Document[P]], *, parse_part: ParsePart | None = None
-) -> Reading:
+def read_documents(listing: Listing, documents: Sequence[Document[P]]) -> Reading:
     """Return each image with what the documents say of it; one that none speaks of is not annotated."""
     names = ImageNames(listing.images)
     entries: dict[str, tuple[Document[P], P]] = {}
@@ -62,7 +60,7 @@ def read_documents(
         faults.extend(document.faults)
     findings = chain(*(document.findings for document in documents), _unlisted(listing.images, entries))
     records = _records(listing.images, entries)
-    return Reading(len(listing.images), records, findings, faults, parse_part=parse_part)
+    return Reading(len(listing.images), records, findings, faults)
 
 
 def _unlisted(images: Sequence[str], entries: Mapping[str, object]) -> Iterator[Finding]:
