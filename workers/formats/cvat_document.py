@@ -52,7 +52,7 @@ class CvatDocument:
 
         Raise Invalid where it is no XML, or speaks of a video.
         """
-        taken: dict[str, Element] = {}
+        taken: dict[str, ListedImage] = {}
         for element in self._xml.elements():
             if element.name == "image":
                 yield from self._image(element, names, taken)
@@ -79,10 +79,12 @@ class CvatDocument:
             return FileRecord(image, split, faults=tuple(error.faults))
 
     def _image(
-        self, element: Element, names: ImageNames, taken: dict[str, Element]
+        self, element: Element, names: ImageNames, taken: dict[str, ListedImage]
     ) -> Iterator[tuple[str, ListedImage]]:
         named = element.attributes.get("name", "")
         candidates = names.find(named, near=self.name)
+        split = split_of(element.attributes.get("subset", ""))
+        place = ListedImage(element.line, element.start, element.end, split)
         if not named:
             self._fault("<image> has no name", element.line)
         elif not candidates:
@@ -90,11 +92,10 @@ class CvatDocument:
             self.findings.append(Finding(subject=self._at(element.line), detail=detail, kind=IMAGE_MISSING))
         elif len(candidates) > 1:
             self._fault(f"{named!r} matches both {candidates[0]} and {candidates[1]}", element.line)
-        elif taken.setdefault(candidates[0], element).start != element.start:
+        elif taken.setdefault(candidates[0], place) is not place:
             self._fault(f"{candidates[0]} is listed in line {taken[candidates[0]].line} as well", element.line)
         else:
-            split = split_of(element.attributes.get("subset", ""))
-            yield candidates[0], ListedImage(element.line, element.start, element.end, split)
+            yield candidates[0], place
 
     def _of_a_video(self, element: Element) -> Invalid:
         where = self._at(element.line)
