@@ -22,7 +22,9 @@ async def annotations_of(
         if not len(here):
             continue
         where, counts = annotation_positions(await reader.starts(), places[here])
-        decoded = await asyncio.to_thread(annotation_rows, await reader.annotations_at(where))
+        decoded: list[AnnotationRow] = []
+        if len(where):
+            decoded = await asyncio.to_thread(annotation_rows, await reader.annotations_at(where))
         ends = np.cumsum(counts).tolist()
         for position, start, end in zip(here.tolist(), [0, *ends], ends, strict=False):
             found[position] = tuple(decoded[start:end])

@@ -54,28 +54,37 @@ class Columns:
         return pa.table([found[name] for name in wanted], names=wanted)
 
     async def read_rows(self, blob: BlobRef, names: Sequence[str], rows: NDArray[np.int64]) -> pa.Table:
-        """Return some rows, in their order, of some columns; only the groups that they lie in are decoded, and kept."""
+        """Return some rows (one at least), in their order, of some columns; only the groups that they lie in are decoded, and kept."""
         if len(rows) > FEW or all(self._memory.get((blob.digest, name)) is not None for name in names):
             return (await self.read(blob, names)).take(rows)
         async with self._locks.setdefault(blob.digest, asyncio.Lock()), self._slots:
-            file = await asyncio.to_thread(_opened, await self._file(blob), blob.digest)
-            counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-            ends = np.cumsum(counts)
-            parts, offset = [], np.zeros(len(rows), np.int64)
-            of_row = np.searchsorted(ends, rows, side="right")
-            for before, group in enumerate(np.unique(of_row).tolist()):
-                parts.append(await self._group(blob, file, names, group))
-                offset[of_row == group] = ends[group] - counts[group] - sum(map(len, parts[:before]))
-        table = pa.concat_tables(parts).unify_dictionaries() if parts else (await self.read(blob, names)).slice(0, 0)
+            ends, groups = await self._groups(blob, names, rows)
+        of_row = np.searchsorted(ends, rows, side="right")
+        starts, offset, before = np.concatenate([[0], ends]), np.zeros(len(rows), np.int64), 0
+        for group, table in groups.items():
+            offset[of_row == group] = starts[group] - before
+            before += table.num_rows
+        table = pa.concat_tables(groups.values()).unify_dictionaries()
         return table.take(rows - offset).combine_chunks()
 
-    async def _group(self, blob: BlobRef, file: Any, names: Sequence[str], group: int) -> pa.Table:  # noqa: ANN401 - pyarrow has no types
-        key = (blob.digest, "group", group, tuple(names))
-        known: pa.Table | None = self._memory.get(key)
-        if known is None:
-            known = await asyncio.to_thread(file.read_row_group, group, columns=list(names))
-            self._memory.keep(key, known, size_bytes=known.nbytes)
-        return known
+    async def _groups(
+        self, blob: BlobRef, names: Sequence[str], rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], dict[int, pa.Table]]:
+        """Return where the groups of rows of a blob end, and those groups that some rows lie in."""
+        file = None
+        ends: NDArray[np.int64] | None = self._memory.get((blob.digest, "ends"))
+        if ends is None:
+            file = await asyncio.to_thread(_opened, await self._file(blob), blob.digest)
+            ends = np.cumsum([file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
+            self._memory.keep((blob.digest, "ends"), ends, size_bytes=ends.nbytes)
+        groups = np.unique(np.searchsorted(ends, rows, side="right")).tolist()
+        found = {group: self._memory.get((blob.digest, "group", group, *names)) for group in groups}
+        for group in [group for group, table in found.items() if table is None]:
+            file = file or await asyncio.to_thread(_opened, await self._file(blob), blob.digest)
+            found[group] = await asyncio.to_thread(file.read_row_group, group, columns=list(names))
+            size = found[group].nbytes
+            self._memory.keep((blob.digest, "group", group, *names), found[group], size_bytes=size)
+        return ends, found
 
     async def _file(self, blob: BlobRef) -> bytes:
         # The file itself is kept a while: the next columns of it need not be fetched and verified again.

@@ -27,6 +27,7 @@ from schemas.annotations import GROUND_TRUTH
 from schemas.errors import Invalid
 from schemas.evaluations import Evaluation, Figures
 from schemas.outcomes import Outcome, VersionDraft
+from schemas.parameters import Parameters
 from schemas.refs import Source
 from schemas.schema import Id, new_id
 from schemas.splits import Split
@@ -291,3 +292,32 @@ async def _parting(world: World) -> int:
         if alone[0].image.perceptual_hash in HASHES[:2]:
             return seed
     raise AssertionError
+
+
+SOURCE = {"dataset": "made", "source": "any"}
+STEPS: list[tuple[Parameters, int]] = [
+    (FilterParameters.model_validate({**SOURCE, "include_classes": ["cat"]}), 0),
+    (SampleParameters.model_validate({**SOURCE, "rate": 0.5, "stratify": True, "keep_together": "near_duplicates"}), 0),
+    (SplitParameters.model_validate({**SOURCE, "training": 0.5, "keep_together": "near_duplicates"}), 0),
+    (RelabelParameters.model_validate({**SOURCE, "classes": {"cat": "dog"}, "keywords": ["b", "a", "b"]}), 0),
+    (ExcludeParameters.model_validate({**SOURCE, "exclude": ["any"]}), 1),
+    (MergeParameters.model_validate({"dataset": "made", "sources": [{"ref": "any"}, {"ref": "any"}]}), 1),
+]
+
+
+@pytest.mark.parametrize(("asked", "others"), STEPS, ids=lambda value: getattr(value, "type", value))
+async def test_a_step_that_is_done_again_has_the_same_outcome(world: World, asked: Parameters, others: int) -> None:
+    labels = [[CAT], [DOG], [CAT, DOG], [], None]
+    versions = [
+        await world.version(await world.pictures(labels, seed=seed, hashes=[bytes([n % 3]) * 32 for n in range(5)]))
+        for seed in range(1 + others)
+    ]
+    inputs = dict(zip([pointer for pointer, _ in asked.refs()], versions, strict=True))
+
+    once = await transform(world.work(asked, inputs), **world.stores())
+    again = await transform(world.work(asked, inputs), **world.stores())
+
+    assert once == again
+    (draft,) = once.records
+    assert isinstance(draft, VersionDraft)
+    assert draft.keywords == (("b", "a") if isinstance(asked, RelabelParameters) else ())

@@ -222,6 +222,23 @@ async def test_an_overlap_that_is_allowed_is_used_once_and_reported(world: World
     assert [finding.kind for finding in (await world.report(outcome)).findings].count("overlap") == 1
 
 
+async def test_near_duplicates_of_what_is_learned_from_are_told_or_stop_the_training(world: World) -> None:
+    await world.executor(TRAINS)
+    learn = await world.version(await world.pictures([[CAT], [CAT]], seed=1, hashes=[bytes(32), b"\xff" * 32]))
+    measure = await world.version(await world.pictures([[CAT]], seed=2, hashes=[bytes(31) + b"\x01"]))
+    inputs = {"/training/0/ref": learn, "/validation/0": measure}
+
+    outcome = await trained(world, world.work(asked(), inputs))
+    with pytest.raises(Invalid, match="1 images have a near-duplicate") as caught:
+        await trained(world, world.work(asked(near_duplicates="stop"), inputs))
+    ignored = await trained(world, world.work(asked(near_duplicates="stop", distance=0), inputs))
+
+    assert outcome.result.summary["near_duplicates_across_splits"] == {"training->validation": 1}
+    assert [one.kind for one in (await world.report(outcome)).findings].count("near-duplicate") == 1
+    assert len(caught.value.faults) == 1
+    assert ignored.result.summary["near_duplicates_across_splits"] == {}
+
+
 async def test_unknown_classes_are_all_named(world: World) -> None:
     await world.executor(TRAINS)
 
