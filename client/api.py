@@ -32,31 +32,32 @@ class Client:
     """
 
     def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+        self.calls = calls
+        """How the service is reached."""
 
     async def get(self, kind: type[S], path: str, **query: str | int | Sequence[str]) -> S:
         """Return what is at a path."""
-        return kind.model_validate_json(await self._calls.answer("GET", path, query=query))
+        return kind.model_validate_json(await self.calls.answer("GET", path, query=query))
 
     async def post(self, kind: type[S], path: str, body: Schema | Mapping[str, Any] | None = None) -> S:
         """Post a body, under a key that makes it happen once however often it is sent; return the answer."""
         headers = {"Idempotency-Key": f'"{new_id()}"'}
-        return kind.model_validate_json(await self._calls.answer("POST", path, json=_plain(body), headers=headers))
+        return kind.model_validate_json(await self.calls.answer("POST", path, json=_plain(body), headers=headers))
 
     async def put(self, kind: type[S], path: str, body: Schema | Mapping[str, Any] | Path | Pieces) -> S:
         """Put a body, or stream a file or pieces of bytes; return the answer."""
         if isinstance(body, Schema | Mapping):
-            return kind.model_validate_json(await self._calls.answer("PUT", path, json=_plain(body)))
+            return kind.model_validate_json(await self.calls.answer("PUT", path, json=_plain(body)))
         pieces = file_pieces(body) if isinstance(body, Path) else body
-        return kind.model_validate_json(await self._calls.answer("PUT", path, pieces=pieces))
+        return kind.model_validate_json(await self.calls.answer("PUT", path, pieces=pieces))
 
     async def patch(self, kind: type[S], path: str, change: Schema | Mapping[str, Any]) -> S:
         """Change what is at a path; return it as it is then."""
-        return kind.model_validate_json(await self._calls.answer("PATCH", path, json=_plain(change)))
+        return kind.model_validate_json(await self.calls.answer("PATCH", path, json=_plain(change)))
 
     async def delete(self, path: str) -> None:
         """Remove or hide what is at a path."""
-        await self._calls.answer("DELETE", path)
+        await self.calls.answer("DELETE", path)
 
     async def items(self, kind: type[S], path: str, **query: str | int | Sequence[str]) -> AsyncIterator[S]:
         """Yield every item of a list, page by page."""
@@ -71,15 +72,15 @@ class Client:
 
     async def read(self, path: str, **query: str | int | Sequence[str]) -> bytes:
         """Return the bytes at a path."""
-        return await self._calls.answer("GET", path, query=query)
+        return await self.calls.answer("GET", path, query=query)
 
     async def told(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b"") -> Mapping[str, str]:
         """Return the headers of the answer to a call that is told of in headers: those of resumable uploads."""
-        return await self._calls.told(method, path, headers=headers, body=body)
+        return await self.calls.told(method, path, headers=headers, body=body)
 
     async def save(self, path: str, to: Path, *, seen: SeenBytes = unseen) -> None:
         """Stream what is at a path into a file, which is there only once it is complete."""
-        async with self._calls.stream(path) as stream:
+        async with self.calls.stream(path) as stream:
             await saved(stream, to, seen=seen)
 
     async def submit(self, project: str, parameters: Parameters | Mapping[str, Any]) -> Task:

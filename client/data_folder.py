@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
-from schemas.errors import Unavailable
+from schemas.errors import Invalid, Unavailable
 from schemas.schema import Schema
 
 LOCK: Final = "lock"
@@ -53,6 +53,14 @@ def owned(folder: Path) -> Iterator[Callable[[str], None]]:
             yield partial(_write, file)
         finally:
             file.truncate(0)
+
+
+def with_data(folder: Path) -> Path:
+    """Return the whole path of a data folder; raise Invalid if there is nothing in it."""
+    if not (folder / DOCUMENTS).is_file():
+        message = f"There is no data of the service in the folder {folder}."
+        raise Invalid(message, step="Name the data folder, or set YMIR_URL and YMIR_KEY to use a service.")
+    return folder.absolute()
 
 
 def owner_of(folder: Path) -> Owner | None:

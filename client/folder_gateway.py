@@ -9,13 +9,13 @@ from typing import Final, NoReturn
 from pydantic import SecretStr
 
 from client.data_blobs import blobs_of
-from client.data_folder import DOCUMENTS
+from client.data_folder import DOCUMENTS, with_data
 from client.secret_files import LINK_KEY, secret
 from gateway.app import build_app
 from gateway.services import Services
 from gateway.serving import answering
 from gateway.settings import GatewaySettings
-from schemas.errors import Invalid, Unavailable
+from schemas.errors import Unavailable
 from schemas.executors import Executor, ExecutorSubmission
 from schemas.schema import derived_id
 from schemas.tasks import Task
@@ -69,7 +69,7 @@ async def readable(data: Path) -> AsyncIterator[str]:
 
     No task runs, nothing is swept, and nothing is written but derived statistics. Raise Invalid if nothing is there.
     """
-    data = _checked(data)
+    data = with_data(data)
     log_to_stderr(level=logging.WARNING)
     with bound_to(HOST, 0, step="") as bound:
         url = f"http://{HOST}:{bound.getsockname()[1]}"
@@ -77,13 +77,6 @@ async def readable(data: Path) -> AsyncIterator[str]:
             services = services_of(data, database=database, public_url=url, inspect_executor=_unasked)
             async with answering(build_app(services), bound):
                 yield url
-
-
-def _checked(data: Path) -> Path:
-    if not (data / DOCUMENTS).is_file():
-        message = f"There is no data of the service in the folder {data}."
-        raise Invalid(message, step="Name the data folder, or set YMIR_URL and YMIR_KEY to use a service.")
-    return data.absolute()
 
 
 async def _unasked(_: ExecutorSubmission) -> NoReturn:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -86,13 +87,14 @@ async def readable(target: Target) -> AsyncIterator[Client]:
     This needs no lock. Raise Invalid if there is nothing in the folder.
     """
     async with AsyncExitStack() as stack:
-        if (found := await _found(target)) is None:
-            with uncollected():
-                from client import folder_gateway  # noqa: PLC0415 - the gateway: only where it is needed
+        if (found := await _found(target)) is not None:
+            yield await stack.enter_async_context(connected(*found))
+            return
+        with uncollected():
+            from client.folder_reading import reading  # noqa: PLC0415 - stores: only where they are needed
 
-            url = await stack.enter_async_context(folder_gateway.readable(target.data))
-            found = url, await _key_of(target.data)
-        yield await stack.enter_async_context(connected(*found))
+        calls = await stack.enter_async_context(reading(target.data, key=partial(_key_of, target.data)))
+        yield Client(calls)
 
 
 async def _found(target: Target) -> tuple[str, str] | None:

@@ -26,10 +26,10 @@ EMBEDDED: Final = "client.embedded"
 # What works on the stores themselves, with no service between; and what says how that went.
 ADMIN: Final = ("client.adopting", "client.admin", "client.data_blobs", "client.summaries")
 # What puts the gateway alone on a data folder: commands that only read start no worker.
-FOLDER_GATEWAY: Final = "client.folder_gateway"
+FOLDER_GATEWAY: Final = ("client.folder_gateway", "client.folder_reading")
 # ``storage.production`` opens together what the two production processes share.
 ROOTS: Final = frozenset(
-    {"gateway.__main__", "workers.__main__", "storage.production", EMBEDDED, FOLDER_GATEWAY, "client.admin"}
+    {"gateway.__main__", "workers.__main__", "storage.production", EMBEDDED, *FOLDER_GATEWAY, "client.admin"}
     | {"client.adopting", "client.data_blobs"}
 )
 
@@ -91,7 +91,7 @@ def may_import(importer: str, imported: str) -> bool:
     package, other = package_of(importer), package_of(imported)
     if importer in ADMIN and other == "storage":
         return True
-    if importer == FOLDER_GATEWAY and other in {"gateway", "storage"}:
+    if importer in FOLDER_GATEWAY and other in {"gateway", "storage"}:
         return True
     return importer == EMBEDDED or other == package or other in MAY_IMPORT[package]
 
@@ -152,6 +152,12 @@ def test_a_command_that_asks_a_service_loads_nothing_of_one() -> None:
     assert {"client.http", "aiohttp"} <= loaded
     heavy = {"gateway", "workers", "storage", "numpy", "pyarrow", "rich", "structlog"}
     assert {package_of(name) for name in loaded} & heavy == set()
+
+
+def test_a_command_that_reads_a_folder_loads_neither_http_nor_columns() -> None:
+    loaded = loaded_by("client.folder_reading", "client.ymir.versions")
+
+    assert {package_of(name) for name in loaded} & {"aiohttp", "numpy", "pyarrow", "rich", "structlog"} == set()
 
 
 def loaded_by(*names: str) -> set[str]:

@@ -26,8 +26,8 @@ async def test_the_example_of_the_client_runs(
     exec(compile(example, str(PAGE), "exec"), names)  # noqa: S102 - ours
 
     async with reached(Target(data=tmp_path / "data")) as (client, _):
-        assert isinstance(client._calls, HttpCalls)
-        await names["main"](client._calls.url, secret(tmp_path / "data", ADMIN_KEY))
+        assert isinstance(client.calls, HttpCalls)
+        await names["main"](client.calls.url, secret(tmp_path / "data", ADMIN_KEY))
 
     said = capsys.readouterr().out
     assert "train@1 {'format': 'voc'" in said

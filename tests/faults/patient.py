@@ -46,4 +46,4 @@ class Patient(Client):
     @classmethod
     def of(cls, client: Client) -> "Patient":
         """Return a client whose calls are those of another."""
-        return cls(PatientCalls(client._calls))
+        return cls(PatientCalls(client.calls))
