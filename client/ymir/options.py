@@ -90,7 +90,9 @@ def _add_option(parser: ArgumentParser, field: Field) -> None:
     if any(option in parser._option_string_actions for option in options):  # noqa: SLF001 - nothing else tells it
         options = (_option("-".join(field.path)),)
     arguments: dict[str, Any] = {"dest": field.dest, "required": field.is_required, "default": SUPPRESS}
-    if field.kind is bool:
+    if (words := _words(field.kind)) is not None and len(words) == 1:
+        parser.add_argument(*options, **arguments, action="store_const", const=words[0], help=_help(field))
+    elif field.kind is bool:
         is_on = bool(field.info.default)
         options = ("--no-" + options[0].removeprefix("--"),) if is_on else options
         parser.add_argument(*options, **arguments, action="store_const", const=not is_on, help=_help(field))

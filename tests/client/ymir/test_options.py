@@ -48,6 +48,10 @@ def read(command: str) -> dict[str, Any]:
         ),
         ("sample a --count 10 --stratify --into b", {"source": "a", "count": 10, "stratify": True, "dataset": "b"}),
         (
+            "split a --training 0.8 --validation 0.2 --keep-together --into b",
+            {"source": "a", "training": 0.8, "validation": 0.2, "keep_together": "near_duplicates", "dataset": "b"},
+        ),
+        (
             f"fuse a b --include-classes cat --evaluation {ID} --marks fp,fn --rate 0.5 --into c",
             {
                 "sources": [{"ref": "a"}, {"ref": "b"}],
