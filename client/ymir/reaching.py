@@ -26,10 +26,15 @@ def add_common(parser: ArgumentParser, *, project: bool = True) -> None:
         parser.add_argument(
             "-p", "--project", default=os.environ.get(PROJECT), metavar="NAME", help=f"the project; else {PROJECT}"
         )
-    data = Path(os.environ.get("YMIR_DATA") or "data")
-    told = f"the data folder, where YMIR_URL names no service; else YMIR_DATA ({data})".replace("%", "%%")
-    parser.add_argument("--data", type=Path, default=data, metavar="DIR", help=told)
+    add_data(parser, "the data folder, where YMIR_URL names no service")
     parser.add_argument("--json", action="store_true", help="JSON on standard output, one document a line")
+
+
+def add_data(parser: ArgumentParser, told: str) -> None:
+    """Add the option that names the data folder."""
+    data = Path(os.environ.get("YMIR_DATA") or "data")
+    help_text = f"{told}; else YMIR_DATA ({data})".replace("%", "%%")
+    parser.add_argument("--data", type=Path, default=data, metavar="DIR", help=help_text)
 
 
 def target(given: Namespace) -> Target:

@@ -7,12 +7,13 @@ from typing import Any
 
 from client.loading import uncollected
 from client.ymir.ending import run
+from client.ymir.reaching import add_data
 from client.ymir.telling import tell
 
 
 def add_serve(parser: ArgumentParser, _: str) -> None:
     """Add the arguments of ``ymir serve``."""
-    parser.add_argument("--data", type=Path, default=Path("data"), help="the folder that holds everything (data)")
+    add_data(parser, "the folder that holds everything")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on; 0 for any that is free (8080)")
     parser.add_argument(
@@ -49,7 +50,7 @@ def add_collect(parser: ArgumentParser, _: str) -> None:
 
 def add_back_up(parser: ArgumentParser, _: str) -> None:
     """Add the arguments of ``ymir admin backup``."""
-    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="the data folder (data)")
+    add_data(parser, "the data folder")
     parser.add_argument("to", type=Path, metavar="TO", help="a new folder, or that of an earlier back-up")
     parser.set_defaults(run=_back_up)
 

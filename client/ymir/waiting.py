@@ -112,6 +112,8 @@ def _summary(summary: dict[str, JsonValue]) -> Sequence[str]:
 def _shown(value: JsonValue) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
     if isinstance(value, dict) and all(isinstance(part, int | str) for part in value.values()):
         return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
     return value if isinstance(value, str) else to_json(value).decode()
