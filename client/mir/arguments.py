@@ -34,8 +34,8 @@ _MODELS = _argument("--model-location", metavar="DIR", help="the folder of model
 _CLASSES = (
     _argument("-p", "--cis", metavar="CLASSES", help='keep assets with any of these classes: "person;cat"'),
     _argument("-P", "--ex-cis", metavar="CLASSES", help="keep assets with none of these classes"),
-    _argument("-c", "--cks", metavar="KEYWORDS", help='keep assets with any of these image attributes: "weather:rain"'),
-    _argument("-C", "--ex-cks", metavar="KEYWORDS", help="keep assets with none of these image attributes"),
+    _argument("-c", "--cks", metavar="KEYWORDS", help='keep assets with any of these keywords: "weather:rain;night"'),
+    _argument("-C", "--ex-cks", metavar="KEYWORDS", help="keep assets with none of these keywords"),
     _argument("--filter-anno-src", choices=("any", "gt", "pred"), default="any", help="where classes are looked for"),
 )
 _PORTION = (
@@ -248,8 +248,8 @@ class _Parser(ArgumentParser):
     """What argparse would print and exit with is an error of ours."""
 
     def error(self, message: str) -> NoReturn:
-        step = f"mir {self.prog.partition(' ')[2]} --help".replace("  ", " ")
-        raise MirError(Code.INVALID_ARGS, f"invalid arg: {message}", step=f"See {step}.")
+        quotes = " A list of revs with ; between them stands in quotes." if "required" in message else ""
+        raise MirError(Code.INVALID_ARGS, f"invalid arg: {message}", step=f"See {self.prog} --help.{quotes}")
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from client.mir.codes import Code, MirError
+from client.mir.commands.keywords import ATTRIBUTES, forget, narrowed
 from client.mir.revs import Rev, parse_rev, parse_revs
 from client.mir.running import Run, running, target
 from client.mir.session import Session
@@ -13,7 +14,6 @@ from schemas.datasets import Version
 from schemas.tasks import Task
 
 GROUND_TRUTH: Final = "ground_truth"
-ATTRIBUTES: Final = "attributes"
 ALMOST_ONE: Final = 1 - 1e-9
 
 Made = Callable[[Run], Awaitable[dict[str, Any]]]
@@ -35,7 +35,7 @@ async def keep(given: Namespace) -> None:
     rev = parse_rev(given.src_revs)
 
     async def parameters(run: Run) -> dict[str, Any]:
-        version = await run.session.given(rev)
+        version = await narrowed(run, await run.session.given(rev), given)
         asked = _conditions(given, [version]) or {"layers": _layers(given, [version])}
         return {**target(run, f"filter: {given.src_revs}"), "source": ref_of(version), **asked}
 
@@ -57,6 +57,9 @@ async def sampling(given: Namespace) -> None:
 async def fuse(given: Namespace) -> None:
     """Merge, filter and sample in one step."""
     sources, excluded, portion = parse_revs(given.src_revs), _excluded(given), _portion(given)
+    if given.cks or given.ex_cks:
+        step = "Merge first, then filter with -c or -C, then sample."
+        raise MirError(Code.INVALID_ARGS, "invalid arg: fuse takes no keywords", step=step)
 
     async def parameters(run: Run) -> dict[str, Any]:
         united = await _united(run.session, sources, excluded, given)
@@ -78,6 +81,8 @@ async def _run(given: Namespace, kind: str, parameters: Made) -> None:
         task = await run.task({"type": kind, **await parameters(run)})
         _tell_of(task)
         await run.made_version(task)
+        if kind == "filter":
+            await forget(run, given)
 
 
 def _tell_of(task: Task) -> None:
@@ -108,26 +113,13 @@ async def _united(session: Session, sources: list[Rev], excluded: list[Rev], giv
 def _conditions(given: Namespace, versions: list[Version]) -> dict[str, Any]:
     """Return the conditions of a filter; none where nothing is asked for."""
     include, exclude = _names(given.cis), _names(given.ex_cis)
-    attributes = _attributes(given)
-    if not (include or exclude or attributes):
+    if not (include or exclude):
         return {}
-    layers = _layers(given, versions)
-    if attributes and ATTRIBUTES in {layer for version in versions for layer in version.counts.layers}:
-        layers.append(ATTRIBUTES)
-    return {"include_classes": include, "exclude_classes": exclude, "layers": layers, **attributes}
+    return {"include_classes": include, "exclude_classes": exclude, "layers": _layers(given, versions)}
 
 
 def _names(text: str | None) -> list[str]:
     return [name.strip().lower() for name in (text or "").split(";") if name.strip()]
-
-
-def _attributes(given: Namespace) -> dict[str, Any]:
-    keywords = [keyword.strip() for keyword in (given.cks or "").split(";") if keyword.strip()]
-    if given.ex_cks or len(keywords) > 1 or any(":" not in keyword for keyword in keywords):
-        message = "invalid arg: -c takes one attribute of images, and -C none yet"
-        step = 'Write -c "name:value"; several can be had with one filter after the other, and merge.'
-        raise MirError(Code.INVALID_ARGS, message, step=step)
-    return {"attributes": dict(keyword.split(":", 1) for keyword in keywords)} if keywords else {}
 
 
 def _layers(given: Namespace, versions: list[Version]) -> list[str]:

@@ -71,7 +71,9 @@ async def _branches(repository: Repository) -> list[str]:
 
         async with looking(repository) as session:
             names = await session.datasets()
-    return sorted({MASTER, *names, *(entry.branch for entry in repository.history())})
+    # A command that was refused before anything was done has no branch; one whose task failed has.
+    done = {entry.branch for entry in repository.history() if entry.task is not None or not entry.code}
+    return sorted({MASTER, *names, *done})
 
 
 async def _check(repository: Repository, rev: Rev) -> None:

@@ -4,7 +4,8 @@ from argparse import Namespace
 from typing import Any
 
 from client.mir.codes import Code, MirError
-from client.mir.commands.algebra import ATTRIBUTES, GROUND_TRUTH, ref_of
+from client.mir.commands.algebra import GROUND_TRUTH, ref_of
+from client.mir.commands.keywords import ATTRIBUTES
 from client.mir.revs import Rev, parse_rev, parse_revs
 from client.mir.running import Run, running, target
 from client.mir.telling import show

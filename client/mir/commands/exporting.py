@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from client.mir.codes import Code, MirError
-from client.mir.commands.algebra import ATTRIBUTES, GROUND_TRUTH, ref_of
+from client.mir.commands.algebra import GROUND_TRUTH, ref_of
+from client.mir.commands.keywords import ATTRIBUTES
 from client.mir.exported import Exported, unpacked
 from client.mir.folders import use_folders
 from client.mir.images import write_images

@@ -13,6 +13,7 @@ from tests.client.mir.pictures import Box, make_pictures, write_labels
 
 pytestmark = pytest.mark.slow
 
+FILTER_BY = ("filter", "--src-revs", "w@w", "--dst-rev", "x@x")
 EMPTY = [
     "",
     "",
@@ -111,6 +112,29 @@ def test_states_are_made_of_states_and_told_in_the_log(mir: Mir) -> None:
     assert told == ["m@all", "m@20211028", "m@m", "val@import", "training@import"]
 
 
+def test_images_are_kept_by_the_keywords_that_users_gave_them(mir: Mir, repository: Path, tmp_path: Path) -> None:
+    folder = make_pictures(tmp_path / "weather", 4, seed=6, names=["cat"], most=1)
+    for number, cks in enumerate(("<w>rain</w>", "<w>sun</w>", "<w>sun</w><night>1</night>", "")):
+        path = folder / "Annotations" / f"weather-{number:04}.xml"
+        path.write_text(path.read_text().replace("<object>", f"<cks>{cks}</cks><object>", 1))
+    assert mir("import", "--asset-path", folder, "--anno-type", "det:voc", "--dst-rev", "w@w").code == 0
+
+    kept = {
+        arguments: mir("filter", "--src-revs", "w@w", *arguments, "--dst-rev", f"k@{number}")
+        for number, arguments in enumerate(
+            [("-c", "w"), ("-c", "w:rain; night"), ("-C", "w:sun"), ("-c", "w", "-C", "night", "-p", "cat")], start=10
+        )
+    }
+    counts = [mir("show", "--src-revs", f"k@{number}").lines[2].split()[1] for number in range(10, 14)]
+
+    assert [said.code for said in kept.values()] == [0] * 4
+    assert counts == ["3", "2", "2", "2"]
+    assert mir("show", "--src-revs", "w@w").lines[1] == "night;w"
+    assert "Keywords that its images have: night, w" in mir(*FILTER_BY, "-c", "snow").err
+    assert mir("branch").lines == ["* k", "  master", "  training", "  val", "  w"]
+    assert repository.exists()
+
+
 def test_a_conflict_is_part_of_the_history(mir: Mir, repository: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
 
@@ -135,6 +159,7 @@ def test_a_conflict_is_part_of_the_history(mir: Mir, repository: Path, tmp_path:
         (["merge", "--src-revs", "training", "--dst-rev", "val@import"], Code.INVALID_BRANCH_OR_TAG, "has a tag"),
         (["merge", "--src-revs", "val", "--dst-rev", "a"], Code.INVALID_ARGS, "have no tid: a"),
         (["merge", "--dst-rev", "a@b"], Code.INVALID_ARGS, "--src-revs"),
+        (["merge", "--src-revs", "tr:a"], Code.INVALID_ARGS, "stands in quotes"),
         (["merge", "--src-revs", "val", "--dst-rev", "a@b", "-s", "best"], Code.INVALID_ARGS, "invalid choice"),
         (["filter", "--src-revs", "val", "--dst-rev", "a@b", "-p", "yeti"], Code.INVALID_ARGS, "no class 'yeti'"),
         (["filter", "--src-revs", "val;training", "--dst-rev", "a@b"], Code.INVALID_ARGS, "not single"),
