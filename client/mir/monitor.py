@@ -1,6 +1,7 @@
 """The work folder of a command: ``out/monitor.txt`` says how far it is, and how it ended."""
 
 import time
+from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -8,6 +9,7 @@ from typing import Final, NamedTuple
 from client.mir.codes import Code, MirError
 
 MONITOR: Final = "monitor.txt"
+LOG: Final = "log.txt"
 
 
 class State(IntEnum):
@@ -54,3 +56,10 @@ class WorkFolder(NamedTuple):
         draft = self.made / f"{MONITOR}.new"
         draft.write_text(line + (f"{message}\n" if message else ""))
         draft.replace(self.made / MONITOR)
+
+    def log(self, lines: Sequence[str]) -> None:
+        """Add lines to ``out/log.txt``."""
+        if self.path is None or not lines:
+            return
+        with (self.made / LOG).open("a", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(f"{line}\n" for line in lines)

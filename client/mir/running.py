@@ -2,7 +2,7 @@
 
 import asyncio
 from argparse import Namespace
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -11,7 +11,7 @@ from client.calls import Refused
 from client.mir.codes import Code, MirError, code_of
 from client.mir.looking import counted_state
 from client.mir.monitor import State, WorkFolder
-from client.mir.refusals import mir_error
+from client.mir.refusals import mir_error, steps_here
 from client.mir.repository import Entry, open_repository
 from client.mir.revs import Rev, parse_dst_rev
 from client.mir.session import Session, working
@@ -53,8 +53,7 @@ class Run(NamedTuple):
             raise
         finally:
             end_progress()
-        for warning in ended.warnings:
-            tell(f"warning: {warning}")
+        await self._told(ended)
         return ended
 
     async def _asked(self, parameters: Mapping[str, Any]) -> Task:
@@ -79,6 +78,7 @@ class Run(NamedTuple):
         # Counted now, so that `mir show` need not.
         await counted_state(self.session, version, tid=self.to.tid)
         self.done(task)
+        tell(f"{self.to}: {version.counts.images} assets")
 
     def done(self, task: Task | None, *, kind: str = "") -> None:
         """End the command: what it did is remembered, and its branch the current one."""
@@ -97,16 +97,31 @@ class Run(NamedTuple):
         message = f"{problem.detail}{await self._details(refused, task)}"
         if code in {Code.CONTAINER_ERROR, Code.NO_RESULT}:
             await self._show_log(task)
-        return MirError(code, message, step=problem.step, task=None if task is None else task.id)
+        step = steps_here(code, kind) or problem.step
+        return MirError(code, message, step=step, task=None if task is None else task.id)
+
+    async def _told(self, task: Task) -> None:
+        """Tell what a task warns of, with the first findings of its report; all of them go to the work folder."""
+        for warning in task.warnings:
+            tell(f"warning: {warning.removesuffix(': see the report.')}")
+        if task.report is None or not task.warnings:
+            return
+        report = await self.session.client.get(Report, f"/v1/tasks/{task.id}/report")
+        lines = _found(report)
+        self.work.log(lines)
+        for line in _first(lines, more=len(lines) - FINDINGS_TOLD):
+            tell(f"  {line}")
 
     async def _details(self, refused: Refused, task: Task | None) -> str:
+        """Return the first faults, below each other; all that the report has go to the work folder."""
         faults = [f"{fault.pointer}: {fault.detail}".removeprefix(": ") for fault in refused.problem.errors]
-        if not faults and task is not None:
-            with suppress(Refused):
-                report = await self.session.client.get(Report, f"/v1/tasks/{task.id}/report")
-                faults = [f"{finding.subject}: {finding.detail}" for finding in report.findings]
-        more = [f"… and {len(faults) - FINDINGS_TOLD} more"] if len(faults) > FINDINGS_TOLD else []
-        return "".join(f"\n  {line}" for line in (*faults[:FINDINGS_TOLD], *more))
+        found: list[str] = []
+        if task is not None:
+            with suppress(Refused):  # there is none
+                found = _found(await self.session.client.get(Report, f"/v1/tasks/{task.id}/report"))
+        self.work.log(found or faults)
+        more = max(len(found), len(faults)) - FINDINGS_TOLD
+        return "".join(f"\n  {line}" for line in _first(faults or found, more=more))
 
     async def _show_log(self, task: Task | None) -> None:
         if task is None:
@@ -156,6 +171,14 @@ async def running(given: Namespace, kind: str) -> AsyncIterator[Run]:
         except Exception as error:
             run.fail(MirError(Code.ERROR_UNKNOWN, repr(error)), kind=kind)
             raise
+
+
+def _found(report: Report) -> list[str]:
+    return [f"{finding.subject}: {finding.detail}".removeprefix(": ") for finding in report.findings]
+
+
+def _first(lines: Sequence[str], *, more: int) -> list[str]:
+    return [*lines[:FINDINGS_TOLD], *([f"… and {more} more; with -w all are in out/log.txt"] if more > 0 else [])]
 
 
 def target(run: Run, message: str) -> dict[str, str]:

@@ -36,8 +36,14 @@ async def keep(given: Namespace) -> None:
 
     async def parameters(run: Run) -> dict[str, Any]:
         version = await narrowed(run, await run.session.given(rev), given)
-        asked = _conditions(given, [version]) or {"layers": _layers(given, [version])}
-        return {**target(run, f"filter: {given.src_revs}"), "source": ref_of(version), **asked}
+        base = {**target(run, f"filter: {given.src_revs}"), "source": ref_of(version)}
+        asked = _conditions(given, [version])
+        is_annotated = bool(set(version.counts.layers) - {ATTRIBUTES})
+        if not is_annotated and _names(given.cis):
+            message = f"{given.src_revs} has no annotations, and so no class"
+            raise MirError(Code.NO_ANNOTATIONS, message, step="Import it with annotations, or filter without -p.")
+        # Nothing is asked for, or no class is on any image that could be left out for it.
+        return {**base, **asked} if asked and is_annotated else {"type": "sample", **base, "rate": 1.0}
 
     await _run(given, "filter", parameters)
 

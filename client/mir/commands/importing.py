@@ -135,6 +135,6 @@ def _tell_of(task: Task) -> None:
     summary = task.result.summary
     names = ("images", "annotated", "annotations", "skipped", "duplicates")
     counts = ", ".join(f"{name}: {summary[name]}" for name in names if name in summary)
-    show(f"imported {counts}")
+    show(f"imported as {summary.get('format')}: {counts}")
     if unknown := summary.get("unknown_classes"):
         show(f"unknown classes: {unknown}")
