@@ -54,7 +54,7 @@ class Columns:
         return pa.table([found[name] for name in wanted], names=wanted)
 
     async def read_rows(self, blob: BlobRef, names: Sequence[str], rows: NDArray[np.int64]) -> pa.Table:
-        """Return some rows (one at least), in their order, of some columns; only the groups that they lie in are decoded, and kept."""
+        """Return some rows (one at least), in their order, of some columns; only their groups are decoded, and kept."""
         if len(rows) > FEW or all(self._memory.get((blob.digest, name)) is not None for name in names):
             return (await self.read(blob, names)).take(rows)
         async with self._locks.setdefault(blob.digest, asyncio.Lock()), self._slots:
@@ -80,7 +80,8 @@ class Columns:
         groups = np.unique(np.searchsorted(ends, rows, side="right")).tolist()
         found = {group: self._memory.get((blob.digest, "group", group, *names)) for group in groups}
         for group in [group for group, table in found.items() if table is None]:
-            file = file or await asyncio.to_thread(_opened, await self._file(blob), blob.digest)
+            if file is None:
+                file = await asyncio.to_thread(_opened, await self._file(blob), blob.digest)
             found[group] = await asyncio.to_thread(file.read_row_group, group, columns=list(names))
             size = found[group].nbytes
             self._memory.keep((blob.digest, "group", group, *names), found[group], size_bytes=size)

@@ -202,4 +202,4 @@ def _grouped(rows: Rows) -> Iterator[tuple[int, Part]]:
     starts = np.flatnonzero(np.diff(rows[:, 0], prepend=NOWHERE)).tolist()
     for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
         place, number, begin, stop = rows[start].tolist()
-        yield place, Part(number, begin, stop, rows[start + 1 : end, 1:].tobytes())
+        yield place, Part(number, begin, stop, more=rows[start + 1 : end, 1:].tobytes())

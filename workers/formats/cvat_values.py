@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from workers.formats.json_values import SHOWN, Wrong
-from workers.formats.voc_labels import class_name
+from workers.formats.voc_names import class_name
 from workers.formats.xml_tree import Node
 
 

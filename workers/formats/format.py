@@ -98,8 +98,8 @@ class FileRecord(NamedTuple):
     """What of that file is about this image, where it is about others, too: then ``Reading.parse_part`` reads it."""
     faults: tuple[Fault, ...] = ()
     """What is wrong with its labels."""
-    layer_files: Mapping[LayerName, str] = {}
-    """Files about this image alone, for other layers."""
+    layer_files: Mapping[LayerName, tuple[str, Part | None]] = {}
+    """What there is for other layers: a file, and the part of it that is about this image where it is about others."""
 
 
 class Parse(Protocol):

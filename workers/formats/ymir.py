@@ -5,8 +5,10 @@ from itertools import chain
 from typing import Final
 
 from schemas.annotations import LayerName
+from schemas.splits import Split
 from workers.formats.coco import Coco
-from workers.formats.format import FileRecord, Format, Listing, Reading, with_layers
+from workers.formats.coco_labels import CocoLabels
+from workers.formats.format import FileRecord, Format, Listing, ParsePart, Reading, with_layers
 from workers.formats.listing import base_name
 from workers.formats.plain import Plain
 from workers.formats.voc import LABEL_FOLDERS, Voc
@@ -37,13 +39,14 @@ class Ymir:
         meta = YmirMeta() if meta_file is None else read_meta(listing.folder / meta_file, name=meta_file)
         truth = _read(listing, others, _inside(listing, others))
         found = _read(listing, predicted, _inside(listing, predicted))
-        splits = ListedSplits(listing)
+        listed = zip(listing.images, ListedSplits(listing, listing.images).in_order(), strict=True)
         return Reading(
             truth.total,
-            _joined(truth, found, meta.layer, splits),
+            _joined(truth, found, meta.layer, listed),
             chain(truth.findings, found.findings),
             [*truth.faults, *found.faults, *meta.faults],
             truth.parse or found.parse,
+            _either(truth.parse_part, found.parse_part),
             predictions={} if meta.predictions is None else {meta.layer: meta.predictions},
         )
 
@@ -72,16 +75,29 @@ def _read(listing: Listing, others: Sequence[str], form: Format | None) -> Readi
     return (form or Plain()).read(listing._replace(others=others))
 
 
-def _joined(truth: Reading, found: Reading, layer: LayerName, splits: ListedSplits) -> Iterator[FileRecord]:
-    by_image = {record.image: record for record in found.records if record.labels or record.labels_file}
+def _either(truth: ParsePart | None, found: ParsePart | None) -> ParsePart | None:
+    if isinstance(truth, CocoLabels) and isinstance(found, CocoLabels):
+        return CocoLabels({**truth.categories, **found.categories})
+    return truth or found
+
+
+def _joined(
+    truth: Reading, found: Reading, layer: LayerName, listed: Iterator[tuple[str, Split | None]]
+) -> Iterator[FileRecord]:
+    """Yield the records of the ground truth with their splits and predictions; all come in the order of the images."""
+    predictions = iter(found.records)
+    predicted = next(predictions, None)
     for record in truth.records:
-        predicted = by_image.get(record.image)
-        split = splits.of(record.image) or record.split
-        if predicted is None:
-            yield record._replace(split=split)
-            continue
-        labels = record.labels
-        if predicted.labels is not None:
-            labels = with_layers(labels, {layer: predicted.labels})
-        files = {} if predicted.labels_file is None else {layer: predicted.labels_file}
-        yield record._replace(split=split, labels=labels, layer_files=files, faults=(*record.faults, *predicted.faults))
+        split = next(split for image, split in listed if image == record.image)
+        while predicted is not None and predicted.image < record.image:
+            predicted = next(predictions, None)
+        whole = record._replace(split=split or record.split)
+        if predicted is not None and predicted.image == record.image:
+            whole = _with_predicted(whole, predicted, layer)
+        yield whole
+
+
+def _with_predicted(record: FileRecord, predicted: FileRecord, layer: LayerName) -> FileRecord:
+    labels = record.labels if predicted.labels is None else with_layers(record.labels, {layer: predicted.labels})
+    files = {} if predicted.labels_file is None else {layer: (predicted.labels_file, predicted.part)}
+    return record._replace(labels=labels, layer_files=files, faults=(*record.faults, *predicted.faults))

@@ -13,7 +13,7 @@ from schemas.errors import Fault
 from schemas.manifests import Predictions
 from schemas.schema import Digest, digest_of
 from workers.formats.label_studio_task import PREDICTIONS, layer_named
-from workers.formats.voc_labels import class_name
+from workers.formats.voc_names import class_name
 
 META: Final = "meta.yaml"
 BYTES_AT_MOST: Final = 4 << 20

@@ -17,7 +17,7 @@ from schemas.exchange_parameters import UnknownClasses
 from schemas.reports import Finding
 from storage.datasets.packing import Packed, packed
 from storage.datasets.rows import ID_BYTES, AnnotationRow, ImageRow
-from workers.formats.format import FileRecord, Labels, Parse, ParsePart, with_layers
+from workers.formats.format import FileRecord, Labels, Parse, ParsePart, Part, with_layers
 from workers.formats.frames import is_displayed, stored_size, to_displayed
 from workers.images import BadImage, Limits, inspect_unless_known
 from workers.importing.classes import ClassResolver, Unknown
@@ -152,14 +152,15 @@ def _labels(job: Job, record: FileRecord, image: ImageRow | None) -> tuple[Label
     faults = [*record.faults]
     layers: dict[LayerName, Labels] = {}
     labels = record.labels
-    for layer, name in ((None, record.labels_file), *record.layer_files.items()):
+    own = {} if record.labels_file is None else {None: (record.labels_file, record.part)}
+    for layer, (name, part) in (*own.items(), *record.layer_files.items()):
         try:
-            found = None if name is None else _read(job, record, name, image)
+            found = _read(job, name, part, image)
         except Invalid as error:
             faults += error.faults
             continue
         except OSError as error:
-            faults.append(Fault(f"cannot be read: {error.strerror}", name or ""))
+            faults.append(Fault(f"cannot be read: {error.strerror}", name))
             continue
         if found is not None and layer is None:
             labels = found if labels is None else _joined(found, labels)
@@ -177,9 +178,9 @@ def _joined(found: Labels, labels: Labels) -> Labels:
     )
 
 
-def _read(job: Job, record: FileRecord, name: str, image: ImageRow | None) -> Labels | None:
-    if record.part is not None and job.parse_part is not None:
-        return job.parse_part(job.folder / name, name=name, image=image, part=record.part)
+def _read(job: Job, name: str, part: Part | None, image: ImageRow | None) -> Labels | None:
+    if part is not None and job.parse_part is not None:
+        return job.parse_part(job.folder / name, name=name, image=image, part=part)
     return None if job.parse is None else job.parse(job.folder / name, name=name, image=image)
 
 

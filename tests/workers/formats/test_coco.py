@@ -59,8 +59,9 @@ def with_labels(folder: Path, reading: Reading, record: FileRecord) -> FileRecor
     try:
         labels = reading.parse_part(path, name=record.labels_file, image=None, part=record.part)
     except Invalid as error:
-        return record._replace(faults=error.faults)
-    return record._replace(labels=labels)
+        return record._replace(faults=(*record.faults, *error.faults))
+    beside = {} if record.labels is None else record.labels.layers
+    return record._replace(labels=labels._replace(layers={**labels.layers, **beside}))
 
 
 def faults_of(reading: Reading, records: Iterable[FileRecord] | None = None) -> list[Fault]:
