@@ -147,6 +147,8 @@ def test_a_conflict_is_part_of_the_history(mir: Mir, repository: Path, tmp_path:
     first, _, message = (work / "out" / "monitor.txt").read_text().partition("\n")
     assert [first.split("\t")[0], *first.split("\t")[2:]] == ["y", "0.00", "4", "160008"]
     assert message.startswith("8 conflicts")
+    assert len((work / "out" / "log.txt").read_text().splitlines()) >= 8
+    assert "Say with -s host or -s guest" in said.err
     assert mir("show").lines[2] == "metadatas.mir: 8 assets, tr: 0, va: 0, te: 0, unknown: 8"
     assert repository.exists()
 
