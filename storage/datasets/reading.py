@@ -71,7 +71,7 @@ class Columns:
         self, blob: BlobRef, names: Sequence[str], rows: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], dict[int, pa.Table]]:
         """Return where the groups of rows of a blob end, and those groups that some rows lie in."""
-        file = None
+        file: Any = None
         ends: NDArray[np.int64] | None = self._memory.get((blob.digest, "ends"))
         if ends is None:
             file = await asyncio.to_thread(_opened, await self._file(blob), blob.digest)

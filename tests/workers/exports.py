@@ -53,7 +53,9 @@ def shapes() -> tuple[AnnotationRow, ...]:
 
 def gathered(row: ImageRow, split: Split, annotations: tuple[AnnotationRow, ...] | None, attributes: str) -> Gathered:
     """Return an asset as an import has it."""
-    said = {ATTRIBUTES: (AnnotationRow(attributes=attributes),)} if attributes else {}
+    said: dict[str, tuple[AnnotationRow, ...]] = {}
+    if attributes:
+        said[ATTRIBUTES] = (AnnotationRow(attributes=attributes),)
     if annotations is not None:
         said[GROUND_TRUTH] = annotations
     place = np.zeros(1, np.int32)

@@ -28,7 +28,7 @@ queries = st.builds(
 )
 
 
-def has(row: AnnotationRow, attributes: tuple[dict[str, Any], ...]) -> bool:
+def has(row: AnnotationRow, attributes: Sequence[Mapping[str, Any]]) -> bool:
     known = orjson.loads(row.attributes or "{}")
     return any(
         key in known and (value is AnyValue.ANY or repr(known[key]) == repr(value))
