@@ -142,12 +142,12 @@ class _Task:
         regions = Regions(self._size(), author=work.author, score=work.score)
         for position, result in enumerate(work.results):
             self._guarded(f"{work.where}[{position}]", partial(regions.add, result))
-        self._dropped += regions.dropped
-        for kind, detail in regions.remarks:
-            self._finding(detail, kind=kind, where=work.where)
-        self._attributes |= regions.of_image
         found: list[AnnotationRow] = []
         self._guarded(work.where, lambda: found.extend(regions.rows()))
+        self._dropped += regions.dropped
+        self._attributes |= regions.of_image
+        for kind, detail in regions.remarks:
+            self._finding(detail, kind=kind, where=work.where)
         return found
 
     def _each_id_once(self, rows: Sequence[AnnotationRow]) -> list[AnnotationRow]:

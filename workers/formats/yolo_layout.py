@@ -114,9 +114,10 @@ def peeked(folder: Path, files: Iterator[str]) -> Iterator[list[bytes]]:
     """Yield the columns of the lines at the start of the first files."""
     for _, path in zip(range(PEEKED_FILES), files, strict=False):
         with (folder / path).open("rb") as file:
-            lines = file.read(PEEKED_BYTES).splitlines(keepends=True)
+            start = file.read(PEEKED_BYTES)
+        lines = start.splitlines()
         # A line that may be cut off tells nothing.
-        whole = lines if len(lines) == 1 or not lines or lines[-1].endswith(b"\n") else lines[:-1]
+        whole = lines[:-1] if len(start) == PEEKED_BYTES else lines
         yield from (columns for line in whole if (columns := line.split()))
 
 
