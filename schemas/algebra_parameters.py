@@ -222,7 +222,7 @@ class RelabelParameters(SingleSource):
     """What is done with a new name that the project does not know."""
 
 
-class ReplayParameters(MakesVersion):
+class ReplayParameters(MakesVersion, GuardsSplits):
     """Do to what is new in a version's source what was done to make the version, and merge that into it."""
 
     type: Literal["replay"] = "replay"

@@ -54,7 +54,7 @@ class Columns:
         return pa.table([found[name] for name in wanted], names=wanted)
 
     async def read_rows(self, blob: BlobRef, names: Sequence[str], rows: NDArray[np.int64]) -> pa.Table:
-        """Return some rows (one at least), in their order, of some columns; only their groups are decoded, and kept."""
+        """Return some rows (one at least) of some columns, in order; the groups they lie in are decoded, and kept."""
         if len(rows) > FEW or all(self._memory.get((blob.digest, name)) is not None for name in names):
             return (await self.read(blob, names)).take(rows)
         async with self._locks.setdefault(blob.digest, asyncio.Lock()), self._slots:

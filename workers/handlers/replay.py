@@ -13,6 +13,7 @@ from storage.datasets.library import Library
 from storage.datasets.merge import MergeSource, merged
 from storage.ports import Blobs, Database
 from workers.drafts import reported, version_of
+from workers.steps.guard import guarded, with_guard
 from workers.steps.lineage import Lineage, named
 from workers.steps.merge import told
 from workers.steps.replaying import New, Replaying, source_of
@@ -40,6 +41,8 @@ async def replay(work: Work[ReplayParameters], *, library: Library, blobs: Blobs
     ids = await library.asset_ids(*parts)
     result = await asyncio.to_thread(merged, [*map(MergeSource, parts)], strategy=asked.strategy, ids=ids)
     applied = told(result, asked.strategy)
+    if not isinstance(applied, Refusal):
+        applied = with_guard(applied, await guarded(applied.content, asked, library=library))
     summary = {
         **applied.summary,
         "source": named(source),

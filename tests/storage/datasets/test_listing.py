@@ -1,6 +1,7 @@
 """The query of assets, held to a model of dictionaries, however the content is cut."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
