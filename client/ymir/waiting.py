@@ -3,6 +3,7 @@
 import asyncio
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -72,12 +73,11 @@ async def _interrupted(reached: Reached, task: Task) -> None:
             task = await client.post(Task, at("tasks", task.id, "cancel"))
             async for now in client.looks(task):
                 task = now
-    except Refused:
-        task = await client.get(Task, at("tasks", task.id))
-    except (YmirError, TimeoutError):
-        say("It could not be cancelled; the next command on the folder runs it again.")
-        return
-    say(f"The task {task.id} is {task.state}.")
+    except (YmirError, TimeoutError):  # also where it has just ended by itself
+        with suppress(YmirError):
+            task = await client.get(Task, at("tasks", task.id))
+    going_on = "" if task.is_final else " and could not be cancelled; the next command on the folder goes on with it"
+    say(f"The task {task.id} is {task.state}{going_on}.")
 
 
 async def _ended(client: Client, task: Task, given: Namespace) -> int:
