@@ -66,6 +66,7 @@ COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
         "report": Command("show everything that a task found", ONE),
         "archive": Command("fetch the archive that an export wrote", ONE),
     },
+    "api": Command("make any call of the API", "api:add_api"),
     "admin": {
         "gc": Command("remove for good what was hidden long ago, and blobs that nothing names", "service:add_collect"),
         "backup": Command("copy a data folder, also while it is served", "service:add_back_up"),

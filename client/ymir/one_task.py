@@ -1,21 +1,17 @@
 """Commands about one task: ask for any, show it, read what it wrote, cancel it, try it again."""
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
-
-from pydantic_core import from_json
 
 from client.api import at
 from client.reach import reached
 from client.ymir.ending import run
+from client.ymir.given_json import object_of
 from client.ymir.progress import displayed
 from client.ymir.reaching import add_common, reading, target
 from client.ymir.tasks import add_waiting, done
 from client.ymir.telling import tell
 from client.ymir.waiting import fetched, followed
-from schemas.errors import Invalid
 from schemas.reports import Report
 from schemas.tasks import Task
 
@@ -49,17 +45,7 @@ def add_one(parser: ArgumentParser, command: str) -> None:
 
 
 async def _submit(given: Namespace) -> int:
-    return await done(_parameters(given.parameters), given)
-
-
-def _parameters(text: str) -> dict[str, Any]:
-    try:
-        found = from_json(sys.stdin.read() if text == "-" else text)
-    except ValueError as error:
-        raise Invalid(f"That is no JSON: {error}.", step="Quote it for the shell, or give - and pipe it in.") from error
-    if not isinstance(found, dict):
-        raise Invalid("The parameters of a task are a JSON object.", step='Begin with {"type": …}.')
-    return found
+    return await done(object_of(given.parameters), given)
 
 
 async def _show(given: Namespace) -> int:

@@ -110,6 +110,22 @@ def test_any_task_can_be_asked_for_as_json(ymir: Ymir) -> None:
     assert "That is no JSON" in broken.err
 
 
+def test_any_call_can_be_made(ymir: Ymir, tmp_path: Path) -> None:
+    executors = ymir("api", "get", "/v1/executors")
+    changed = ymir("api", "patch", "/v1/projects/cats", '{"description": "of the house"}')
+    removed = ymir("api", "delete", "/v1/projects/cats/datasets/train")
+    saved = ymir("api", "get", "/openapi.json", "--to", tmp_path / "api.json")
+    wrong = [ymir("api", "get", path).err for path in ("/v1/nothing", "v1/projects")]
+
+    assert [item["name"] for item in json.loads(executors.out)["items"]] == ["tiny-detector"]
+    assert json.loads(changed.out)["description"] == "of the house"
+    assert (removed.status, removed.out, ymir("datasets").out) == (0, "", "")
+    assert saved.out == f"{tmp_path / 'api.json'}\n"
+    assert json.loads((tmp_path / "api.json").read_text())["openapi"] == "3.1.1"
+    assert wrong[0].startswith("Not Found: Nothing is at /v1/nothing.")
+    assert wrong[1].startswith("'v1/projects' is no path of the API.")
+
+
 def test_an_archive_is_fetched_by_the_export_or_later(ymir: Ymir, tmp_path: Path) -> None:
     exported = ymir("export", "train", "--format", "coco", "--to", tmp_path / "coco.zip", "--json")
     task = Task.model_validate_json(exported.out)
