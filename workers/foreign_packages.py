@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from schemas.annotations import ClassName, ObjectType
 from schemas.errors import Fault, Invalid
 from workers.executors.contract import OBJECT_TYPES
 from workers.executors.training_result import OLD_STAGE, TrainingResult, checked_stages
+from workers.foreign_yaml import NotYaml, read_yaml
 from workers.packages import INFO, INFO_BYTES
 
 ATTACHMENTS: Final = "attachments"
@@ -62,11 +62,11 @@ def _info(folder: Path) -> dict[str, Any]:
     if path.stat().st_size > INFO_BYTES:
         raise Invalid(f"{INFO} has more than {INFO_BYTES} bytes.", step=STEP)
     try:
-        info = yaml.safe_load(path.read_bytes())
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = "" if mark is None else f", line {mark.line + 1}"
-        raise Invalid(f"{INFO}{line}: it is not YAML.", step=STEP) from error
+        info = read_yaml(path.read_bytes())
+    except NotYaml as error:
+        raise Invalid(
+            f"{INFO}, line {error.line}: it is not YAML that can be used: {error.detail}.", step=STEP
+        ) from error
     if not isinstance(info, dict):
         raise Invalid(f"{INFO}: it must hold keys and values.", step=STEP)
     return info

@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from schemas.annotations import ObjectType
@@ -14,6 +13,7 @@ from schemas.errors import Invalid
 from schemas.executors import Executor, ExecutorSubmission, Purpose, Runtime
 from schemas.schema import Digest, derived_id
 from workers.executors.contract import OBJECT_TYPES
+from workers.foreign_yaml import NotYaml, read_yaml
 
 TYPES_BY_NUMBER: Final = {number: object_type for object_type, number in OBJECT_TYPES.items()}
 VALUES: Final = TypeAdapter(dict[str, JsonValue])
@@ -99,12 +99,10 @@ def _object_types(manifest: Path) -> tuple[ObjectType, ...]:
 
 def _values(path: Path) -> dict[str, JsonValue]:
     try:
-        values = yaml.safe_load(path.read_bytes())
+        values = read_yaml(path.read_bytes())
         return VALUES.validate_python({} if values is None else values)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = "" if mark is None else f", line {mark.line + 1}"
-        raise Invalid(f"{path}{line}: it is not YAML: {getattr(error, 'problem', error)}.", step="Mend it.") from error
+    except NotYaml as error:
+        raise Invalid(f"{path}, line {error.line}: it is not YAML: {error.detail}.", step="Mend it.") from error
     except ValidationError as error:
         raise Invalid(f"{path}: it must hold keys and plain values.", step="Mend it.") from error
 

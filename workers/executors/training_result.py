@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import yaml
-
 from schemas.errors import Fault, Invalid
 from workers.executors.layout import TRAINING_RESULT
+from workers.foreign_yaml import NotYaml, read_yaml
 
 STAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 RESULT_BYTES: Final = 16 * 2**20
@@ -74,14 +73,13 @@ def checked_stages(
 
 
 def _parsed(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > RESULT_BYTES:
+        raise _invalid([Fault(f"The file has more than {RESULT_BYTES} bytes.", TRAINING_RESULT)])
     try:
-        if path.stat().st_size > RESULT_BYTES:
-            raise _invalid([Fault(f"The file has more than {RESULT_BYTES} bytes.", TRAINING_RESULT)])
-        told = yaml.safe_load(path.read_bytes())
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = TRAINING_RESULT if mark is None else f"{TRAINING_RESULT}, line {mark.line + 1}"
-        raise _invalid([Fault(f"It is not YAML: {getattr(error, 'problem', error)}.", where)]) from error
+        told = read_yaml(path.read_bytes())
+    except NotYaml as error:
+        where = f"{TRAINING_RESULT}, line {error.line}"
+        raise _invalid([Fault(f"It is not YAML: {error.detail}.", where)]) from error
     if not isinstance(told, dict):
         raise _invalid([Fault("It must hold keys and values.", TRAINING_RESULT)])
     return told

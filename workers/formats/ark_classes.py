@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from schemas.errors import Fault
+from workers.foreign_yaml import read_yaml
 from workers.formats.format import Listing
 from workers.formats.listing import base_name, folder_of
 from workers.formats.voc_names import class_name
@@ -40,8 +39,8 @@ class ClassLists:
             data = path.read_bytes()[:BYTES_AT_MOST]
             text = data.decode("utf-8-sig")
             if name.endswith(".yaml"):
-                return [class_name(str(entry["name"])) for entry in yaml.safe_load(text)["labels"]]
-        except (OSError, ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError) as error:
+                return [class_name(str(entry["name"])) for entry in read_yaml(text)["labels"]]
+        except (OSError, ValueError, TypeError, KeyError) as error:
             self.faults.append(Fault(f"is no list of classes: {str(error)[:200]}", name))
             return ()
         return self._csv(text, name) if name.lower().endswith(".csv") else self._lines(text, name)

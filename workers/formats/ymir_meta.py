@@ -12,6 +12,7 @@ from schemas.annotations import LayerName
 from schemas.errors import Fault
 from schemas.manifests import Predictions
 from schemas.schema import Digest, digest_of
+from workers.foreign_yaml import NotYaml, read_yaml
 from workers.formats.label_studio_task import PREDICTIONS, layer_named
 from workers.formats.voc_names import class_name
 
@@ -89,12 +90,9 @@ def _loaded(path: Path, name: str) -> tuple[dict[str, Any], Fault | None]:
     if path.stat().st_size > BYTES_AT_MOST:
         return {}, Fault(f"has more than {BYTES_AT_MOST >> 20} MiB", name)
     try:
-        content = yaml.safe_load(path.read_bytes())
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        return {}, Fault(f"not usable YAML: {error.problem or 'it is none'}", f"{name}:{line}")
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return {}, Fault("not usable YAML: it is no text", f"{name}:1")
+        content = read_yaml(path.read_bytes())
+    except NotYaml as error:
+        return {}, Fault(f"not usable YAML: {error.detail}", f"{name}:{error.line}")
     if content is not None and not isinstance(content, dict):
         return {}, Fault("is no map", f"{name}:1")
     return content or {}, None

@@ -6,10 +6,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
-import yaml
-
 from schemas.errors import Fault, Invalid
 from schemas.splits import Split
+from workers.foreign_yaml import NotYaml, read_yaml
 from workers.formats.format import Listing
 from workers.formats.listing import base_name, folder_of
 from workers.formats.voc_names import class_name
@@ -166,14 +165,9 @@ def _classes(names: Mapping[int, Any], where: Any, faults: list[Fault]) -> list[
 
 def _loaded(path: Path, file: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_bytes())
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _unusable(f"{error.problem or 'it is no YAML'}", f"{file}:{line}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _unusable(
-            "it is no YAML text" if isinstance(error, yaml.YAMLError) else str(error), f"{file}:1"
-        ) from error
+        content = read_yaml(path.read_bytes())
+    except NotYaml as error:
+        raise _unusable(error.detail, f"{file}:{error.line}") from error
     if not isinstance(content, dict):
         raise _unusable("it is no map of settings", f"{file}:1")
     return content

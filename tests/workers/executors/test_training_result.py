@@ -100,7 +100,7 @@ def test_the_best_stage_is_the_one_with_the_greatest_metric_when_it_is_not_named
             f"model_stages: {{best: {{files: [weights], tp: {10**400}}}}}\n",
             "models/result.yaml: model_stages.best.tp: ",
         ),
-        (BOMB, "models/result.yaml: model_stages.best.mAP: "),
+        (BOMB, "models/result.yaml, line 8: It is not YAML: it refers to so much that it would fill the memory."),
         (
             "best_stage_name: other\nmodel_stages: {best: {files: [weights]}}\n",
             "models/result.yaml: best_stage_name: ",
