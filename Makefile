@@ -12,7 +12,7 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo serve test faults check format bench servers docs lock
+.PHONY: help install demo serve test faults lint check format bench servers docs lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,10 +31,12 @@ test: $(STAMP) ## every test, with branch coverage
 faults: $(STAMP) ## the tests that break servers and workers, in full size
 	YMIR_FAULTS=full $(BIN)/pytest tests/faults $(ARGS)
 
-check: $(STAMP) ## format, lint, types and the fast tests: what to run before a commit
+lint: $(STAMP) ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+check: lint ## the same and the fast tests: what to run before a commit
 	$(BIN)/pytest -m "not slow"
 
 format: $(STAMP) ## write the code the way `make check` wants it
