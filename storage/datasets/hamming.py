@@ -186,9 +186,10 @@ class _Tile:
         for word in range(len(left)):
             np.bitwise_xor(left[word][:, None], right[word], out=differing)
             np.bitwise_count(differing, out=bits if word else total)
-            if word:
-                # So a sum stays below 256, and above every distance that is asked for.
+            if word == len(left) - 1:
+                # So the sum stays below 256, and above every distance that is asked for.
                 np.minimum(total, DISTANCE_AT_MOST + 1, out=total)
+            if word:
                 np.add(total, bits, out=total)
             left_over = total <= distance
             if FEW * np.count_nonzero(left_over) < total.size:
