@@ -64,6 +64,9 @@ class MergeParameters(MakesVersion, GuardsSplits):
         if three_way and self.strategy is not Strategy.STOP:
             message = "strategy belongs to a merge of sources; of ours and theirs on_conflict says what is to be done"
             raise ValueError(message)
+        if three_way and self.near_duplicates is not NearDuplicates.IGNORE:
+            message = "near_duplicates belongs to a merge of sources; what two lines come to can be merged on its own"
+            raise ValueError(message)
         if not three_way and self.on_conflict is not OnConflict.ASK:
             message = "on_conflict belongs to a merge of ours and theirs; of sources strategy says what is to be done"
             raise ValueError(message)

@@ -53,6 +53,7 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
             import_files, library=library, blobs=blobs, database=database, pool=tools.pool, settings=tools.importing
         ),
         "import_model": partial(import_model, blobs=blobs, database=database, settings=tools.importing),
+        # Those that do more than their step come after it.
         **{kind: partial(transform, library=library, blobs=blobs, database=database) for kind in STEPS},
         "merge": partial(merge, library=library, blobs=blobs, database=database),
         "replay": partial(replay, library=library, blobs=blobs, database=database),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.algebra_parameters import (
+    BranchParameters,
     ExcludeParameters,
     FilterParameters,
     Marked,
@@ -157,6 +158,20 @@ async def test_a_replay_can_be_replayed_as_the_source_grows_on(history: History,
 
     assert outcome.result.summary["source"] == f"master@{second.number}"
     assert len(await world.rows(outcome)) == 6
+
+
+async def test_a_branch_is_a_step_that_changes_nothing(history: History, world: World) -> None:
+    old, new = await history.master(1), await history.master(1, 2)
+    begun = await history.made(BranchParameters(dataset="feature", source="any"), {"/source": old})
+    cats = await history.made(CATS, {"/source": begun})
+
+    outcome = await history.replayed(cats, new)
+
+    assert len(await world.rows(outcome)) == 4
+    assert [finding.subject for finding in (await world.report(outcome)).findings] == [
+        f"feature@{begun.number}",
+        f"feature@{cats.number}",
+    ]
 
 
 async def test_two_ways_from_the_source_meet_again(history: History, world: World) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from workers.steps.again import again
 from workers.steps.exclude import exclude
 from workers.steps.filter import keep_matching
 from workers.steps.fuse import fuse
@@ -13,6 +14,8 @@ from workers.steps.split import split
 from workers.steps.step import Step
 
 STEPS: Final[Mapping[str, Step]] = {
+    "branch": Step(again),
+    "revert": Step(again),
     "merge": Step(merge, parents=("/sources",)),
     "filter": Step(keep_matching),
     "sample": Step(sample),
