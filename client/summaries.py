@@ -1,13 +1,11 @@
 """What the commands of an administrator say in the end."""
 
 from pathlib import Path
-from typing import Final
 
 from client.admin import BackedUp
+from client.ymir.telling import size
 from storage.collection.collect import Collected
 from storage.collection.sweep import Tally
-
-THOUSAND: Final = 1_000
 
 
 def collected(found: Collected) -> str:
@@ -32,12 +30,4 @@ def backed_up(found: BackedUp, to: Path) -> str:
 
 
 def _tally(tally: Tally) -> str:
-    return f"{tally.blobs:,} blobs, {_size(tally.bytes)}"
-
-
-def _size(size: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < THOUSAND:
-            return f"{size:.3g} {unit}"
-        size /= THOUSAND
-    return f"{size:,.3g} TB"
+    return f"{tally.blobs:,} blobs, {size(tally.bytes)}"

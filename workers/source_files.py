@@ -1,6 +1,7 @@
 """A file as a source: an archive is unpacked, a single image stands in a folder of its own."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +58,7 @@ def _linked(path: Path, to: Path) -> None:
     try:
         to.hardlink_to(path)
     except OSError:  # another disk, or one that knows no second name of a file
-        to.write_bytes(path.read_bytes())
+        shutil.copyfile(path, to)
 
 
 async def _unpacked(path: Path, folder: Path, *, limits: ArchiveLimits, progress: Report) -> None:

@@ -214,7 +214,7 @@ class JsonDocument:
             except json.JSONDecodeError as error:
                 if is_all or not _is_cut(error, text):
                     self._fail(error.msg, start + error.pos)
-            except (_ConstantError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:  # a constant or a number that nobody can read, too deep
                 self._fail(str(error), start)
             size *= 4
 
@@ -237,9 +237,8 @@ class JsonDocument:
             self._fail("there is more after the end", position)
 
     def _fail(self, detail: str, position: int) -> NoReturn:
-        line = 1
-        if position:
-            line += self._data[:position].count(b"\n")
+        pieces = (self._data[start : min(start + WINDOW_BYTES, position)] for start in range(0, position, WINDOW_BYTES))
+        line = 1 + sum(piece.count(b"\n") for piece in pieces)
         fault = Fault(f"not usable JSON: {detail}", f"{self._name}:{line}")
         message = f"{self._name}, line {line}: {fault.detail}."
         raise Invalid(message, step="Correct or remove the file.", faults=[fault])

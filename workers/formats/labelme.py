@@ -20,7 +20,8 @@ PEEK_BYTES: Final = 1 << 16
 BYTES_AT_MOST: Final = 16 << 20
 _SHAPES: Final = re.compile(rb'"shapes"\s*:')
 _OTHERS: Final = re.compile(rb'"(imagePath|imageData|imageHeight)"\s*:')
-_PATH: Final = re.compile(rb'"imagePath"\s*:\s*("(?:[^"\\]|\\.)*")')
+# Bounded, since each letter takes more memory while it is matched than it has.
+_PATH: Final = re.compile(rb'"imagePath"\s*:\s*("(?:[^"\\]|\\.){0,20000}")')
 # The picture itself, as base64, which has neither quotes nor backslashes.
 _PICTURE: Final = re.compile(rb'"imageData"\s*:\s*"([A-Za-z0-9+/=\\nr]{64,})"')
 

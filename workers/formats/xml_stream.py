@@ -9,7 +9,7 @@ from typing import IO, Final, NamedTuple, NoReturn
 from xml.parsers import expat
 
 from schemas.errors import Invalid
-from workers.formats.xml_tree import DEPTH_AT_MOST, Node, not_usable, read_tree, stated_encoding
+from workers.formats.xml_tree import DEPTH_AT_MOST, Node, codec_of, not_usable, read_tree, stated_encoding
 
 PIECE_BYTES: Final = 1 << 20
 HEAD_BYTES: Final = 1 << 10
@@ -106,7 +106,7 @@ def _as_utf8(file: IO[bytes], name: str) -> IO[bytes]:
     head = file.read(HEAD_BYTES)
     file.seek(0)
     try:
-        encoding = codecs.lookup(_MARKS.get(head[:2]) or stated_encoding(head)).name
+        encoding = codec_of(_MARKS.get(head[:2]) or stated_encoding(head)).name
         if encoding in _AS_IT_IS:
             return file
         decoder = codecs.getincrementaldecoder(encoding)()

@@ -1,5 +1,6 @@
 """XML from strangers: a small tree whose nodes know their line, or an error that names it."""
 
+import codecs
 import re
 from typing import Final, NoReturn
 from xml.parsers import expat
@@ -9,6 +10,8 @@ from schemas.errors import Fault, Invalid
 DEPTH_AT_MOST: Final = 32
 BYTES_AT_MOST: Final = 16 * 2**20
 
+# Python's own, which no other program reads; the time of some grows with the square of what they decode.
+_NOT_OF_TEXTS: Final = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 _ENCODING: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
@@ -94,7 +97,7 @@ class _Builder:
 def _decoded(data: bytes, name: str) -> Node:
     encoding = stated_encoding(data)
     try:
-        text = data.decode(encoding)
+        text = data.decode(codec_of(encoding).name)
     except (LookupError, ValueError) as error:
         raise not_usable(f"cannot be read in its encoding {encoding!r}", name, 1) from error
     try:
@@ -109,6 +112,14 @@ def stated_encoding(data: bytes) -> str:
     """Return the encoding that the start of a document states."""
     found = _ENCODING.search(data)
     return found[1].decode() if found else "utf-8"
+
+
+def codec_of(encoding: str) -> codecs.CodecInfo:
+    """Return what decodes documents in an encoding; raise LookupError for one that is none of texts."""
+    codec = codecs.lookup(encoding)
+    if codec.name in _NOT_OF_TEXTS:
+        raise LookupError(encoding)
+    return codec
 
 
 def not_usable(detail: str, name: str, line: int) -> Invalid:

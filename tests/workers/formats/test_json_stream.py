@@ -67,6 +67,7 @@ def test_values_larger_than_a_window_are_read(tmp_path: Path) -> None:
         (b'{"a": [1,\n2', 2, "',' is expected"),
         (b'{"a": [{"b": 1},\n{"b": ]}', 2, "Expecting value"),
         (b'{"a": [NaN]}', 1, "NaN is no number in JSON"),
+        (b'{"a": [\n' + b"1" * 5_000, 2, "integer"),
         (b'{"a":\n [{"b": [Infinity]}]}', 2, "Infinity is no number in JSON"),
         (b'{"a": 1}\n\nx', 3, "there is more after the end"),
         (b'{"a" 1}', 1, "':' is expected"),

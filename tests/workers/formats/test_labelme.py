@@ -2,6 +2,7 @@
 
 import base64
 import io
+import tracemalloc
 from contextlib import suppress
 from json import dumps
 from pathlib import Path
@@ -153,6 +154,22 @@ def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
     text = "\ufeff" + dumps(a_file(a_shape(shape_type=None, points=[[1, 1], [6, 1], [6, 6]])))
 
     assert len(read(tmp_path, "labelme", {"1.jpg": b"", NAME: text}).rows) == 1
+
+
+def test_a_name_without_an_end_takes_no_memory_to_look_for(tmp_path: Path) -> None:
+    # Given a file whose name of an image is ten million letters long
+    (tmp_path / "a.json").write_bytes(b'{"shapes": [], "imagePath": "' + b"a" * 10**7 + b'"}')
+    (tmp_path / "a.jpg").touch()
+
+    # When it is looked at
+    tracemalloc.start()
+    reading = LabelMe().read(list_files(tmp_path))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    # Then its own name counts, and not even the file was in memory
+    assert [record.labels_file for record in reading.records] == ["a.json"]
+    assert most < 10**7
 
 
 def test_two_files_of_one_image_are_a_fault_that_names_both(tmp_path: Path) -> None:
