@@ -61,9 +61,6 @@ class MergeParameters(MakesVersion, GuardsSplits):
         if self.base is not None and not three_way:
             message = "base belongs to a merge of ours and theirs"
             raise ValueError(message)
-        if three_way and self.strategy is not Strategy.STOP:
-            message = "strategy belongs to a merge of sources; of ours and theirs on_conflict says what is to be done"
-            raise ValueError(message)
         if three_way and self.near_duplicates is not NearDuplicates.IGNORE:
             message = "near_duplicates belongs to a merge of sources; what two lines come to can be merged on its own"
             raise ValueError(message)

@@ -255,3 +255,12 @@ async def test_branches_and_reverts_are_accepted_where_they_make_sense(api: Api,
     assert [given["pointer"] for given in branch["inputs"]] == ["/source"]
     assert [given["pointer"] for given in revert["inputs"]] == ["/source", "/dataset"]
     assert problem["errors"][0]["pointer"] == "/dataset"
+
+
+async def test_a_merge_of_two_lines_takes_no_strategy_of_sources(api: Api, world: World) -> None:
+    await world.version()
+    asked = {"type": "merge", "dataset": "merged", "ours": "pool", "theirs": "pool@1", "base": "pool@1"}
+
+    problem = await api.post(f"/v1/projects/{PROJECT}/tasks", {**asked, "strategy": "host"}, expect=422)
+
+    assert [(fault["pointer"], "on_conflict" in fault["detail"]) for fault in problem["errors"]] == [("/strategy", True)]

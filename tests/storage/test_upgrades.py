@@ -10,9 +10,10 @@ import pytest
 
 from schemas.errors import Invalid
 from schemas.schema import Document, Instant
+from schemas.tasks import Task
 from storage.sqlite import open_database
 from storage.upgrades import Upgrade, revive
-from tests.factories import NOON
+from tests.factories import NOON, a_task
 
 
 class Letter(Document):
@@ -67,6 +68,15 @@ def test_what_cannot_be_read_is_named(body: str) -> None:
         revive(Letter, number=3, body=body)
 
     assert "back-up" in caught.value.step
+
+
+def test_a_task_that_no_release_would_accept_any_more_is_read() -> None:
+    # Given a merge of two lines under a strategy, which an earlier release kept, and then failed
+    asked = {"type": "merge", "dataset": "merged", "ours": "one", "theirs": "other", "strategy": "host"}
+    body = json.loads(a_task().model_dump_json()) | {"parameters": asked}
+
+    # Then it is listed and collected like any other
+    assert revive(Task, number=1, body=json.dumps(body)).parameters.type == "merge"
 
 
 async def test_the_number_is_kept_with_the_document(tmp_path: Path) -> None:
