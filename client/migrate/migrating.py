@@ -68,10 +68,11 @@ async def migrate(client: Client, project: str, old: Old, *, bring: Bring, tell:
     for name in old.revisions:
         if await _has(client, project, names[str(name)]):
             result.already += 1
-            continue
-        revision = await asyncio.to_thread(old.repository.revision, name)
-        await _bring_revision(revision, names, old, bring=bring, tell=tell, result=result)
-        await _bring_model(client, project, revision, old, bring=bring, tell=tell, result=result)
+        else:
+            revision = await asyncio.to_thread(old.repository.revision, name)
+            await _bring_revision(revision, names, old, bring=bring, tell=tell, result=result)
+        # Of one that is there, too: a migration may have been broken off between the two.
+        await _bring_model(client, project, name, old, bring=bring, tell=tell, result=result)
     return result
 
 
@@ -144,19 +145,19 @@ def _missing(missing: Sequence[str]) -> str:
 
 
 async def _bring_model(
-    client: Client, project: str, revision: Revision, old: Old, *, bring: Bring, tell: Tell, result: Migrated
+    client: Client, project: str, revision: RevisionName, old: Old, *, bring: Bring, tell: Tell, result: Migrated
 ) -> None:
-    package = revision.task.model
+    package = (await asyncio.to_thread(old.repository.task, revision)).model
     if not package:
         return
     path = None if old.models is None else old.models / package
     if path is None or not path.is_file():
-        tell(f"{revision.name}: its model {package} is not there; name the folder of packages with --models")
+        tell(f"{revision}: its model {package} is not there; name the folder of packages with --models")
         result.left_out["models whose package is not there"] += 1
         return
-    name = f"{targets([revision.name])[str(revision.name)].dataset}-{package[:8]}"
+    name = f"{targets([revision])[str(revision)].dataset}-{package[:8]}"
     async for _ in client.items(Model, at("projects", project, "models"), name=name):
         return
     await bring({"type": "import_model", "model": name}, path)
     result.models += 1
-    tell(f"{revision.name}: the model {name}")
+    tell(f"{revision}: the model {name}")

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from itertools import groupby, pairwise
 from operator import attrgetter
 from pathlib import Path
@@ -37,6 +37,9 @@ TASK_TYPES: Final = {
     17: "pull image",
     18: "exclude",
 }
+
+
+_ENVIRONMENT: Final = {"LC_ALL": "C", "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
 
 
 class RevisionName(NamedTuple):
@@ -87,20 +90,24 @@ class Repository:
         """Return the revisions that have a tag, each after those it was made of and those before it in its branch."""
         # Several may be of one second: git knows the order in a branch, the tasks that between branches.
         form = ["--date-order", "--reverse", "--decorate=full", "--decorate-refs=refs/tags", "--format=%ct%x09%D"]
-        lines = self._git("log", "--tags", *form).decode().splitlines()
+        lines = self._git("log", "--no-show-signature", "--tags", *form).decode().splitlines()
         names = [name for line in lines for name in _revision_names(*line.split("\t"))]
         before = {str(name): set(self._sources(name)) for name in names}
         for _, branch in groupby(sorted(names, key=attrgetter("branch")), key=attrgetter("branch")):
             for earlier, later in pairwise(branch):
                 before[str(later)].add(str(earlier))
         known = {str(name): name for name in names}
-        return [known[name] for name in TopologicalSorter(before).static_order() if name in known]
+        try:
+            return [known[name] for name in TopologicalSorter(before).static_order() if name in known]
+        except CycleError as error:
+            message = f"Each of these revisions was made of the one before it, in a circle: {' '.join(error.args[1])}."
+            raise Invalid(message, step="Check the repository with `git fsck`.") from error
 
     def revision(self, name: RevisionName) -> Revision:
         """Return a revision; raise Invalid if one of its files is missing or damaged."""
         return Revision(
             name,
-            self._task(name),
+            self.task(name),
             self._message(name, "metadatas.mir", "MirMetadatas"),
             self._message(name, "annotations.mir", "MirAnnotations"),
             self._message(name, "keywords.mir", "MirKeywords"),
@@ -117,9 +124,10 @@ class Repository:
 
     def _sources(self, name: RevisionName) -> Iterator[str]:
         with suppress(Invalid):  # one that is damaged is told of when it is read
-            yield from (source for source in sources_of(self._task(name)) if source != str(name))
+            yield from (source for source in sources_of(self.task(name)) if source != str(name))
 
-    def _task(self, name: RevisionName) -> TaskRecord:
+    def task(self, name: RevisionName) -> TaskRecord:
+        """Return what a revision says of the task that made it; raise Invalid as ``revision`` does."""
         tasks = self._message(name, "tasks.mir", "MirTasks")
         return _task(tasks.tasks[tasks.head_task_id or name.task])
 
@@ -127,11 +135,12 @@ class Repository:
         return parsed(message, self._git("cat-file", "blob", f"refs/tags/{name}:{file}"), name=f"{name}: {file}")
 
     def _git(self, *arguments: str) -> bytes:
-        # A repository that another account made is read all the same: nothing in it is run.
-        command = ["git", "-c", "safe.directory=*", "-C", str(self._root), *arguments]
+        # A repository that another account made is read all the same, so nothing that its configuration names may be
+        # run: no program for signatures (see above), for watching files, or for fetching what is missing.
+        command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", str(self._root), *arguments]
         try:
             done = subprocess.run(  # noqa: S603 - arguments of ours, and no shell
-                command, check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"}
+                command, check=True, capture_output=True, env={**os.environ, **_ENVIRONMENT}
             )
         except FileNotFoundError:
             raise Invalid("The program git is not installed.", step="On Debian: apt-get install git.") from None

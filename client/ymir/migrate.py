@@ -39,7 +39,7 @@ async def _migrate(given: Namespace) -> int:
     revisions = _wanted(repository.revisions(), given.revs)
     if given.dry_run:
         for name in revisions:
-            task = repository.revision(name).task
+            task = repository.task(name)
             tell(f"{name}\t{name.committed_at:%Y-%m-%d %H:%M}\t{task.type}\t{task.code or 'done'}")
         return 0
     where, media = target(given), given.media.resolve()

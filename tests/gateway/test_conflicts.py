@@ -263,4 +263,6 @@ async def test_a_merge_of_two_lines_takes_no_strategy_of_sources(api: Api, world
 
     problem = await api.post(f"/v1/projects/{PROJECT}/tasks", {**asked, "strategy": "host"}, expect=422)
 
-    assert [(fault["pointer"], "on_conflict" in fault["detail"]) for fault in problem["errors"]] == [("/strategy", True)]
+    assert [(fault["pointer"], "on_conflict" in fault["detail"]) for fault in problem["errors"]] == [
+        ("/strategy", True)
+    ]

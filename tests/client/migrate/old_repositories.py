@@ -34,7 +34,8 @@ def a_repository(root: Path, revisions: Mapping[str, Mapping[str, Any]], *, labe
     return root
 
 
-def git(root: Path, *arguments: str) -> None:
-    """Run git as nobody in particular."""
+def git(root: Path, *arguments: str) -> str:
+    """Run git as nobody in particular, and return what it says."""
     who = ["-c", "user.name=ymir", "-c", "user.email=ymir@localhost"]
-    subprocess.run(["/usr/bin/env", "git", *who, "-C", str(root), *arguments], check=True, capture_output=True)
+    command = ["/usr/bin/env", "git", *who, "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

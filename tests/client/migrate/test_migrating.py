@@ -51,21 +51,30 @@ def test_every_revision_becomes_a_version_once(tmp_path: Path, capsys: pytest.Ca
 
 @pytest.mark.slow
 def test_a_model_is_brought_with_the_revision_that_made_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    picture = a_picture()
-    asset, package = sha1(picture, usedforsecurity=False).hexdigest(), "a" * 40
-    (tmp_path / "media").mkdir()
-    (tmp_path / "media" / asset).write_bytes(picture)
-    a_package(tmp_path / "models" / package)
-    messages = {
-        "metadatas": {"attributes": {asset: {"width": 8, "height": 6}}},
-        "tasks": {"tasks": {"1": {"type": 1, "model": {"model_hash": package}}}, "head_task_id": "1"},
-    }
-    repository = a_repository(tmp_path / "repo", {"training@1": messages}, labels="0,,cat\n")
+    repository, media = a_training(tmp_path)
 
-    assert migrated(repository, tmp_path / "media", tmp_path / "data", "--models", str(tmp_path / "models")) == 0
+    assert migrated(repository, media, tmp_path / "data", "--models", str(tmp_path / "models")) == 0
 
     assert "1 versions and 1 models" in capsys.readouterr().out
     assert "training-aaaaaaaa" in shown(capsys, tmp_path / "data", "models")
+
+
+@pytest.mark.slow
+def test_a_model_that_was_not_there_is_brought_the_next_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a migration that brought a revision, and not its model
+    repository, media = a_training(tmp_path)
+    assert migrated(repository, media, tmp_path / "data") == 0
+    assert "1 versions and 0 models" in capsys.readouterr().out
+
+    # When it is asked for again
+    assert migrated(repository, media, tmp_path / "data", "--models", str(tmp_path / "models")) == 0
+
+    # Then the model comes alone, and once
+    assert "0 versions and 1 models" in capsys.readouterr().out
+    assert migrated(repository, media, tmp_path / "data", "--models", str(tmp_path / "models")) == 0
+    assert "0 versions and 0 models" in capsys.readouterr().out
 
 
 def test_a_dry_run_lists_the_revisions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +103,20 @@ def test_two_revisions_of_one_name_are_refused() -> None:
         targets([RevisionName("a/b", "1", NOON), RevisionName("a-b", "1", NOON)])
 
     assert [fault.pointer for fault in refused.value.faults] == ["a-b@1"]
+
+
+def a_training(folder: Path) -> tuple[Path, Path]:
+    """Return a repository with one revision that made a model, in ``models``, and the folder of its image."""
+    picture = a_picture()
+    asset, package, media = sha1(picture, usedforsecurity=False).hexdigest(), "a" * 40, folder / "media"
+    media.mkdir()
+    (media / asset).write_bytes(picture)
+    a_package(folder / "models" / package)
+    messages = {
+        "metadatas": {"attributes": {asset: {"width": 8, "height": 6}}},
+        "tasks": {"tasks": {"1": {"type": 1, "model": {"model_hash": package}}}, "head_task_id": "1"},
+    }
+    return a_repository(folder / "repo", {"training@1": messages}, labels="0,,cat\n"), media
 
 
 def a_picture() -> bytes:

@@ -1,6 +1,7 @@
 """Reading the repositories of older releases."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,59 @@ def test_the_label_file_of_the_repository_is_found(tmp_path: Path) -> None:
 def test_a_folder_without_git_is_no_repository(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="no repository of YMIR"):
         Repository(tmp_path)
+
+
+SIGNED = """tree {tree}
+author a <a@b> 1 +0000
+committer a <a@b> 1 +0000
+gpgsig -----BEGIN PGP SIGNATURE-----
+ abc
+ -----END PGP SIGNATURE-----
+
+signed
+"""
+
+
+def test_nothing_that_a_repository_names_is_run(tmp_path: Path) -> None:
+    # Given a repository that would have git run a program of its own for a signature, and to fetch what is missing
+    root, ran, program = a_repository(tmp_path / "repo", {"a@1": {}}), tmp_path / "ran", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    program.chmod(0o755)
+    (tmp_path / "commit").write_text(SIGNED.format(tree=git(root, "rev-parse", "a@1^{tree}").strip()))
+    commit = git(root, "hash-object", "-t", "commit", "-w", str(tmp_path / "commit")).strip()
+    git(root, "tag", "b@1", commit)
+    settings = {
+        "log.showSignature": "true",
+        "gpg.program": str(program),
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.url": str(root),
+        "remote.origin.promisor": "true",
+        "remote.origin.uploadPack": str(program),
+    }
+    for name, value in settings.items():
+        git(root, "config", name, value)
+    gone = git(root, "rev-parse", "a@1:metadatas.mir").strip()
+    (root / ".git/objects" / gone[:2] / gone[2:]).unlink()
+
+    # When it is read
+    names = Repository(root).revisions()
+    with pytest.raises(Invalid, match="git cat-file failed"):
+        Repository(root).revision(names[-1])
+
+    # Then its program was not run
+    assert {str(name) for name in names} == {"a@1", "b@1"}
+    assert not ran.exists()
+
+
+def test_revisions_that_are_made_of_each_other_are_told(tmp_path: Path) -> None:
+    def made_of(source: str) -> dict[str, Any]:
+        return {"tasks": {"tasks": {"1": {"src_revs": source}}, "head_task_id": "1"}}
+
+    root = a_repository(tmp_path / "repo", {"a@1": made_of("b@1"), "b@1": made_of("a@1")})
+
+    with pytest.raises(Invalid, match="in a circle: "):
+        Repository(root).revisions()
 
 
 def test_a_damaged_file_is_named_with_its_revision(tmp_path: Path) -> None:
