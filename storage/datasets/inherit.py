@@ -1,8 +1,11 @@
 """Inheriting annotation ids: what is annotated again keeps the id that it had in a base."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.annotations import LayerName
 from storage.datasets.asset_ids import asset_ids_of
@@ -13,6 +16,9 @@ from storage.datasets.rows import AnnotationRow, ImageRow
 
 IOU_AT_LEAST: Final = 0.5
 BATCH: Final = 8_192
+PAIRS: Final = 1 << 20
+
+Floats = NDArray[np.float64]
 
 
 class Rectangle(NamedTuple):
@@ -22,6 +28,10 @@ class Rectangle(NamedTuple):
     top: float
     right: float
     bottom: float
+
+
+Placed = Sequence[tuple[int, Rectangle]]
+"""Rectangles, each after its position."""
 
 
 async def inherited(
@@ -67,25 +77,10 @@ def with_inherited_ids(rows: Sequence[AnnotationRow], base: Sequence[AnnotationR
     return tuple(heirs)
 
 
-def iou(left: Rectangle, right: Rectangle) -> float:
-    """Return the intersection over union of two rectangles; 0 where both are empty."""
-    width = min(left.right, right.right) - max(left.left, right.left)
-    height = min(left.bottom, right.bottom) - max(left.top, right.top)
-    common = max(0.0, width) * max(0.0, height)
-    whole = _area(left) + _area(right) - common
-    return common / whole if whole > 0 else 0.0
-
-
 def overlaps(rows: Sequence[AnnotationRow], others: Sequence[AnnotationRow]) -> list[tuple[float, int, int]]:
     """Return (IoU, position, position of the other) of all pairs of one class that overlap by at least half."""
     lefts, rights = _by_class(rows), _by_class(others)
-    pairs = [
-        (iou(left, right), position, place)
-        for name in lefts.keys() & rights.keys()
-        for position, left in lefts[name]
-        for place, right in rights[name]
-    ]
-    return [pair for pair in pairs if pair[0] >= IOU_AT_LEAST]
+    return [pair for name in lefts.keys() & rights.keys() for pair in _overlapping(lefts[name], rights[name])]
 
 
 def geometry_of(row: AnnotationRow) -> object:
@@ -105,6 +100,33 @@ def _inherit_equal(rows: list[AnnotationRow], free: list[AnnotationRow]) -> None
             free.remove(old)
 
 
+def _overlapping(lefts: Placed, rights: Placed) -> Iterator[tuple[float, int, int]]:
+    others = _edges(rights)
+    # Of the thousands of cells in a picture no more pairs are in memory at a time than this.
+    step = max(1, PAIRS // len(rights))
+    for start in range(0, len(lefts), step):
+        some = lefts[start : start + step]
+        shares = _iou(_edges(some)[:, None], others)
+        for place, other in np.argwhere(shares >= IOU_AT_LEAST).tolist():
+            yield float(shares[place, other]), some[place][0], rights[other][0]
+
+
+def _edges(placed: Placed) -> Floats:
+    return np.array([rectangle for _, rectangle in placed], np.float64)
+
+
+def _iou(left: Floats, right: Floats) -> Floats:
+    """Return the intersection over union of rectangles by their edges; 0 where both are empty."""
+    sides = np.minimum(left[..., 2:], right[..., 2:]) - np.maximum(left[..., :2], right[..., :2])
+    common = np.maximum(0.0, sides).prod(axis=-1)
+    whole = _area(left) + _area(right) - common
+    return np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
+
+
+def _area(rectangle: Floats) -> Floats:
+    return np.asarray((rectangle[..., 2] - rectangle[..., 0]) * (rectangle[..., 3] - rectangle[..., 1]))
+
+
 def _by_class(rows: Sequence[AnnotationRow]) -> dict[str | None, list[tuple[int, Rectangle]]]:
     found: dict[str | None, list[tuple[int, Rectangle]]] = {}
     for position, row in enumerate(rows):
@@ -119,7 +141,3 @@ def _rectangle(row: AnnotationRow) -> Rectangle | None:
         return Rectangle(x, y, x + width, y + height)
     points = [value for polygon in row.polygons for value in polygon]
     return Rectangle(min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2])) if points else None
-
-
-def _area(rectangle: Rectangle) -> float:
-    return (rectangle.right - rectangle.left) * (rectangle.bottom - rectangle.top)
