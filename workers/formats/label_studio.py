@@ -1,17 +1,18 @@
 """Label Studio: JSON files with tasks, as it exports them, whole or as JSON-MIN."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from schemas.errors import Fault
 from schemas.reports import Finding
-from schemas.splits import Split
-from workers.formats.format import FileRecord, Listing, Part, Reading
-from workers.formats.label_studio_document import LabelStudioDocument
+from workers.formats.documents import documents_in
+from workers.formats.format import FileRecord, Listing, Reading
+from workers.formats.label_studio_document import TaskPlaces
 from workers.formats.label_studio_task import read_task
-from workers.formats.listing import ImageNames, folder_of, split_of
+from workers.formats.listing import folder_of, split_of
+from workers.formats.paths import Paths
 
 PEEK_BYTES: Final = 1 << 16
 _TASK: Final = re.compile(rb"^\s*(\[\s*)?\{")
@@ -33,25 +34,14 @@ class LabelStudio:
 
     def detect(self, listing: Listing) -> bool:
         """Return whether there is a JSON file that looks like tasks."""
-        return bool(_documents(listing))
+        return bool(documents_in(listing, ".json", _looks_right))
 
     def read(self, listing: Listing) -> Reading:
         """Return each image with the task about it; one without a task is not annotated."""
-        names = ImageNames(listing.images)
-        places: dict[str, tuple[str, Part, Split | None]] = {}
-        faults: list[Fault] = []
-        findings: list[Finding] = []
-        for file in _documents(listing):
-            document = LabelStudioDocument(listing.folder / file, name=file)
-            for image, part, split in document.tasks(names):
-                before, _, _ = places.setdefault(image, (file, part, split))
-                if places[image][1] is not part:
-                    faults.append(Fault(f"is about {image}, as a task of {before} is", f"{file}: [{part.position}]"))
-            faults.extend(document.faults)
-            findings.extend(document.findings)
-        findings.extend(_without_task(listing, places.keys()))
-        records = _records(listing, places)
-        return Reading(len(listing.images), records, findings, faults, parse_part=read_task)
+        files = _documents(listing)
+        places = TaskPlaces(listing, files)
+        findings = chain(places.findings, _without_task(listing, places))
+        return Reading(len(listing.images), _records(listing, places), findings, places.faults, parse_part=read_task)
 
 
 def looks_like_label_studio(start: bytes) -> bool:
@@ -61,8 +51,10 @@ def looks_like_label_studio(start: bytes) -> bool:
     return bool(_KEYS.search(start) or (_DATA.search(start) and _WORK.search(start)))
 
 
-def _documents(listing: Listing) -> list[str]:
-    return [path for path in listing.others if path.lower().endswith(".json") and _looks_right(listing.folder / path)]
+def _documents(listing: Listing) -> Sequence[str]:
+    """Return all files with tasks: there may be one for each."""
+    found = (path for path in listing.others if path.lower().endswith(".json") and _looks_right(listing.folder / path))
+    return Paths(found, scratch=listing.scratch)
 
 
 def _looks_right(path: Path) -> bool:
@@ -70,15 +62,14 @@ def _looks_right(path: Path) -> bool:
         return looks_like_label_studio(file.read(PEEK_BYTES).removeprefix(b"\xef\xbb\xbf"))
 
 
-def _without_task(listing: Listing, found: Collection[str]) -> Iterator[Finding]:
-    for image in listing.images:
-        if image not in found:
+def _without_task(listing: Listing, places: TaskPlaces) -> Iterator[Finding]:
+    for image, place in zip(listing.images, places.in_order(), strict=True):
+        if place is None:
             yield Finding(subject=image, detail="There is no task about it: it is not annotated.", kind="no entry")
 
 
-def _records(listing: Listing, places: dict[str, tuple[str, Part, Split | None]]) -> Iterator[FileRecord]:
-    for image in listing.images:
-        place = places.get(image)
+def _records(listing: Listing, places: TaskPlaces) -> Iterator[FileRecord]:
+    for image, place in zip(listing.images, places.in_order(), strict=True):
         by_folder = split_of(folder_of(image))
         if place is None:
             yield FileRecord(image, by_folder)

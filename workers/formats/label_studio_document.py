@@ -1,52 +1,75 @@
-"""A JSON file of Label Studio: which tasks it has, and the image of each."""
+"""JSON files of Label Studio: which tasks they have, and the image of each."""
 
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
 
 from schemas.errors import Fault
 from schemas.reports import Finding
 from schemas.splits import Split
-from workers.formats.format import IMAGE_MISSING, Part
-from workers.formats.json_stream import JsonDocument
+from workers.formats.format import IMAGE_MISSING, Listing, Part
+from workers.formats.json_stream import Element, JsonDocument
 from workers.formats.listing import IMAGE_SUFFIXES, ImageNames, base_name, split_of
 
+NOWHERE: Final = -1
+SPLITS: Final = tuple(Split)
 _UPLOADED: Final = re.compile(r"^[0-9a-f]{8}-")
 """What Label Studio puts before the name of a file that is uploaded."""
 
 
-class LabelStudioDocument:
-    """Knows where each task stands that is about an image that is there; raise Invalid where it is no JSON."""
+class TaskPlaces:
+    """Where the task about each image stands, in a few bytes; raise Invalid where a file is no JSON."""
 
-    def __init__(self, path: Path, *, name: str) -> None:
-        self.name = name
+    def __init__(self, listing: Listing, files: Sequence[str]) -> None:
         self.faults: list[Fault] = []
         self.findings: list[Finding] = []
-        self._json = JsonDocument(path, name=name)
+        self._files = files
+        self._images = listing.images
+        # Of each image: file, split, and position, start and end of the task.
+        self._file_of = np.full(len(listing.images), NOWHERE, np.int32)
+        self._split_of = np.full(len(listing.images), NOWHERE, np.int8)
+        self._parts = np.zeros((len(listing.images), 3), np.int64)
+        names = ImageNames(listing.images)
+        for number, file in enumerate(files):
+            for element in JsonDocument(listing.folder / file, name=file).items():
+                self._take(element, number, names, f"{file}: [{element.position}]")
 
-    def tasks(self, names: ImageNames) -> Iterator[tuple[str, Part, Split | None]]:
-        """Yield image, place and split of each task; note those whose image is not there, or not for sure."""
-        for element in self._json.items():
-            where = f"{self.name}: [{element.position}]"
-            task = element.value
-            if not isinstance(task, dict):
-                self.faults.append(Fault("is not an object", where))
-                continue
-            image = self._image(task, names, where)
-            if image is not None:
-                yield image, Part(element.position, element.start, element.end), _split(task)
+    def in_order(self) -> Iterator[tuple[str, Part, Split | None] | None]:
+        """Yield the file, place and split of the task about each image, None where there is none."""
+        for file, split, part in zip(self._file_of, self._split_of, self._parts, strict=True):
+            if file == NOWHERE:
+                yield None
+            else:
+                yield self._files[int(file)], Part(*part.tolist()), None if split == NOWHERE else SPLITS[int(split)]
 
-    def _image(self, task: Mapping[str, Any], names: ImageNames, where: str) -> str | None:
+    def _take(self, element: Element, file: int, names: ImageNames, where: str) -> None:
+        if not isinstance(element.value, dict):
+            self.faults.append(Fault("is not an object", where))
+            return
+        image = self._image(element.value, names, where)
+        if image is None:
+            return
+        if self._file_of[image] != NOWHERE:
+            before = self._files[int(self._file_of[image])]
+            self.faults.append(Fault(f"is about {self._images[image]}, as a task of {before} is", where))
+            return
+        split = _split(element.value)
+        self._file_of[image] = file
+        self._split_of[image] = NOWHERE if split is None else SPLITS.index(split)
+        self._parts[image] = element.position, element.start, element.end
+
+    def _image(self, task: Mapping[str, Any], names: ImageNames, where: str) -> int | None:
         named = [*image_names(task)]
         for name in named:
-            found = names.find(name, near=self.name)
+            found = names.positions(name, near=where)
             if len(found) == 1:
                 return found[0]
             if found:
-                detail = f"names {name[:200]!r}, which matches both {found[0]} and {found[1]}"
-                self.faults.append(Fault(detail, where))
+                one, other = (self._images[place] for place in found[:2])
+                self.faults.append(Fault(f"names {name[:200]!r}, which matches both {one} and {other}", where))
                 return None
         detail = f"There is no image {named[0][:200]!r}." if named else "It names no image."
         self.findings.append(Finding(subject=where, detail=detail, kind=IMAGE_MISSING))

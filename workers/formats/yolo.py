@@ -1,6 +1,7 @@
 """YOLO as Ultralytics reads it: a file of lines for each image, and data.yaml, or a list of classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from schemas.reports import Finding
@@ -33,34 +34,39 @@ class Yolo:
         if file.lower().endswith((".yaml", ".yml")):
             return True
         labels = LabelFiles(listing, lists=[file])
-        files = [path for image in listing.images if (path := labels.of(image))]
-        return bool(files) and all(all(map(_is_number, columns)) for columns in peeked(listing.folder, iter(files)))
+        first = next(labels.used(), None)
+        return first is not None and all(
+            all(map(_is_number, columns)) for columns in peeked(listing.folder, labels.used())
+        )
 
     def read(self, listing: Listing) -> Reading:
         """Return each image with its file of labels; raise Invalid where there is no list of classes to be read."""
         settings = read_settings(listing.folder, settings_file(listing) or "data.yaml")
         splits = YoloSplits(listing, settings)
         files = LabelFiles(listing, lists=[settings.file, *splits.lists])
-        records = [(image, files.of(image)) for image in listing.images]
-        used = {file for _, file in records if file is not None}
-        variant = self._variant or _looked_at(listing, sorted(used), settings)
+        variant = self._variant or _looked_at(listing, files, settings)
         return Reading(
-            len(records),
-            (FileRecord(image, splits.of(image), labels_file=file) for image, file in records),
-            [*splits.findings, *files.left(used), *_taken_for(variant, settings)],
+            len(listing.images),
+            _records(listing, splits, files),
+            chain(splits.findings, files.left(), _taken_for(variant, settings)),
             settings.faults,
             YoloParser(tuple(settings.classes), variant, settings.keypoints),
             taken_for=variant,
         )
 
 
-def _looked_at(listing: Listing, files: Sequence[str], settings: YoloSettings) -> Variant:
+def _records(listing: Listing, splits: YoloSplits, files: LabelFiles) -> Iterator[FileRecord]:
+    for image, split, file in zip(listing.images, splits.in_order(), files.in_order(), strict=True):
+        yield FileRecord(image, split, labels_file=file)
+
+
+def _looked_at(listing: Listing, files: LabelFiles, settings: YoloSettings) -> Variant:
     """Return the variant that settings name, else the one that the lines look like."""
     if settings.keypoints is not None:
         return Variant.KEYPOINTS
     if settings.task is not None:
         return settings.task
-    lengths = {len(columns) for columns in peeked(listing.folder, iter(files))}
+    lengths = {len(columns) for columns in peeked(listing.folder, files.used())}
     if lengths and lengths <= {1 + CORNERS, 2 + CORNERS}:
         return Variant.ORIENTED
     return Variant.POLYGONS if max(lengths, default=0) > BOX_COLUMNS + 1 else Variant.BOXES

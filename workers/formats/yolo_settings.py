@@ -60,14 +60,16 @@ class YoloSettings(NamedTuple):
 
 def settings_file(listing: Listing) -> str | None:
     """Return the file that names the classes, nearest to the top: a YAML with ``names``, else a list of them."""
-    by_depth = sorted(listing.others, key=lambda path: (path.count("/"), path))
+    candidates = (path for path in listing.others if _may_name_classes(path))
+    by_depth = sorted(candidates, key=lambda path: (path.count("/"), path))
     for path in by_depth:
         if path.lower().endswith((".yaml", ".yml")) and _has_names(listing.folder / path):
             return path
-    for path in by_depth:
-        if base_name(path) in NAMES_FILES or path.endswith(".names"):
-            return path
-    return None
+    return next((path for path in by_depth if not path.lower().endswith((".yaml", ".yml"))), None)
+
+
+def _may_name_classes(path: str) -> bool:
+    return path.lower().endswith((".yaml", ".yml", ".names")) or base_name(path) in NAMES_FILES
 
 
 def read_settings(folder: Path, file: str) -> YoloSettings:

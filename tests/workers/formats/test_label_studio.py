@@ -213,3 +213,17 @@ def test_pre_annotations_are_predictions_of_a_task_for_each_image(tmp_path: Path
         "rectanglelabels": ["dog"],
     }
     assert b'<RectangleLabels name="rectangle"' in (tmp_path / "there" / "label-config.xml").read_bytes()
+
+
+def test_there_may_be_a_file_for_each_of_very_many_tasks(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    for number in range(1_100):
+        (tmp_path / f"{number}.jpg").touch()
+        (tmp_path / "tasks" / f"{number}.json").write_bytes(orjson.dumps(a_task(work(), image=f"{number}.jpg")))
+    listing = list_files(tmp_path)
+
+    form = detect(listing)
+    records = [*form.read(listing).records]
+
+    assert form.name == "label-studio"
+    assert sum(record.part is not None for record in records) == 1_100
