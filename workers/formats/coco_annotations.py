@@ -11,19 +11,10 @@ from workers.formats.json_values import Wrong
 from workers.formats.rle import mask_row
 
 PLAIN: Final = frozenset({"id", "image_id", "category_id", "bbox", "segmentation", "area", "iscrowd"})
-KNOWN: Final = PLAIN | {
-    *(
-        "keypoints",
-        "num_keypoints",
-        "score",
-        "confidence",
-        "box_quality",
-        "rotation",
-        "attributes",
-        "author",
-        "annotation_id",
-    )
-}
+OURS: Final = frozenset(
+    {"attributes", "author", "annotation_id", "area_is_derived", "box_quality", "confidence", "rotation"}
+)
+KNOWN: Final = PLAIN | OURS | {"keypoints", "num_keypoints", "score"}
 POLYGON_AT_LEAST: Final = 6
 ABSENT: Final = -1
 

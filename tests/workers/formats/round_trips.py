@@ -84,6 +84,7 @@ class Again(NamedTuple):
     assets: Mapping[str, Came]
     predictions: Mapping[LayerName, Predictions]
     faults: Sequence[Any]
+    not_kept: Sequence[str]
 
 
 def numbers(least: float, most: float) -> st.SearchStrategy[float]:
@@ -182,14 +183,16 @@ def read(folder: Path, version: Sequence[AssetRow], *, form: str | None = None) 
     reading = reader.read(listing)
     job = Job(folder, (), Limits(), GROUND_TRUTH, parse=reading.parse, parse_part=reading.parse_part)
     images = {f"images/{row.image.file_name}": row.image for row in version}
-    came, faults = {}, [*reading.faults]
+    came, faults, findings = {}, [*reading.faults], [*reading.findings]
     for record in reading.records:
         image = images[record.image]
         found, layers = said_of(job, record, image, ClassResolver({}, policy=UnknownClasses.ADD))
         attributes = "".join(row.attributes for row in layers.get(ATTRIBUTES, ()))
         came[image.file_name] = Came(image, record.split or Split.NONE, layers.get(GROUND_TRUTH), attributes, layers)
         faults += found.faults
-    return Again(reading.taken_for or reader.name, came, reading.predictions, faults)
+        findings += found.findings
+    not_kept = [finding.detail for finding in findings if finding.kind == "not kept"]
+    return Again(reading.taken_for or reader.name, came, reading.predictions, faults, not_kept)
 
 
 def told_of(losses: Findings) -> dict[str, list[Finding]]:

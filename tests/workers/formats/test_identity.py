@@ -51,6 +51,7 @@ def test_what_differs_after_a_round_trip_is_what_was_told(form: str, version: li
         again = read(Path(folder) / "there", version)
 
     assert not again.faults
+    assert not again.not_kept
     is_annotated = any(GROUND_TRUTH in row.layers for row in version)
     assert again.taken_for in {{"ymir-coco": "ymir"}.get(form, form), form if is_annotated else "none"}
     assert again.assets.keys() == {row.image.file_name for row in version}
