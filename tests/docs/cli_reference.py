@@ -57,7 +57,7 @@ def page() -> str:
 def _sections(above: LazyParser) -> Iterator[str]:
     for name, command in _commands(above):
         if below := list(_commands(command)):
-            yield from (section for _, one in below for section in _section(one))
+            yield from (section for _, one in below for section in _section(one.filled()))
         elif name:
             yield from _section(command)
 
