@@ -20,6 +20,7 @@ from workers.formats.labelme import looks_like_labelme
 from workers.formats.listing import split_of
 
 PEEK_BYTES: Final = 1 << 16
+LD_BYTES: Final = 200
 # What has captions or panoptic segments has no objects.
 _NO_OBJECTS: Final = re.compile(rb'"(segments_info|caption)"\s*:')
 _RESULTS: Final = re.compile(rb'^\s*\[\s*\{[^{]*"(image_id|category_id)"\s*:')
@@ -71,6 +72,9 @@ def _files(listing: Listing) -> _Files:
     for path in candidates_in(listing, ".json"):
         start, end = _peeked(listing.folder / path)
         # Datumaro's have categories and annotations, too, tasks have annotations, and a class may be named like a key.
+        # JSON-LD, such as Croissant's, describes data and is none.
+        if b'"@context"' in start[:LD_BYTES]:
+            continue
         if looks_like_datumaro(start, end) or looks_like_label_studio(start) or looks_like_labelme(start + end):
             continue
         if _RESULTS.match(start):

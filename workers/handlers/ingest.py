@@ -13,7 +13,7 @@ from schemas.errors import Fault, Invalid, NotFound
 from schemas.exchange_parameters import BadImage, ImportParameters
 from schemas.manifests import Predictions
 from schemas.outcomes import Outcome, TaskResult
-from schemas.problems import Problem
+from schemas.problems import FAULTS_SHOWN, Problem
 from schemas.projects import ClassList
 from storage.datasets.content import Content
 from storage.datasets.library import Library
@@ -23,6 +23,7 @@ from workers.drafts import version_draft
 from workers.findings import Findings
 from workers.formats.format import IMAGE_MISSING, FileRecord, Format, Listing, Reading
 from workers.formats.listing import list_files
+from workers.formats.plain import Plain, not_read
 from workers.formats.registry import detect, format_named
 from workers.handlers.copy import copy
 from workers.image_pool import ImagePool
@@ -143,7 +144,10 @@ class _Import:
     def _form(self, listing: Listing) -> Format:
         wanted = self._work.parameters.format
         if wanted is None:
-            return detect(listing)
+            found = detect(listing)
+            if isinstance(found, Plain):
+                self._findings.add_all(not_read(listing))
+            return found
         form = format_named(wanted)
         if listing.images and not form.detect(listing):
             message = f"The files are not in the format {wanted!r}: there is no {form.looks_for}."
@@ -214,11 +218,14 @@ class _Import:
             step = "Add them (or aliases) to the project's classes, or import with unknown_classes add or ignore."
             return Invalid(message, step=step, faults=faults)
         if faults:
-            message = f"The files have {self._findings.counts['fault'] + len(unknown)} faults; nothing was imported."
-            return Invalid(message, step="Correct the files; the report lists more than the first 100.", faults=faults)
+            count = self._findings.counts["fault"] + len(unknown)
+            message = f"The files have {count:,} {'fault' if count == 1 else 'faults'}; nothing was imported."
+            more = " The report lists more than the first 100." if count > FAULTS_SHOWN else ""
+            return Invalid(message, step=f"Correct the files.{more}", faults=faults)
         if not self._assets.images:
+            bad = [Fault(found.detail, found.subject) for found in self._findings.of("bad image")]
             message = f"None of the {reading.total} images can be used."
-            return Invalid(message, step="See the report for the reason of each.")
+            return Invalid(message, step="Replace them: each has to be a whole picture.", faults=bad)
         return None
 
     def _summary(self, taken_for: str) -> dict[str, JsonValue]:

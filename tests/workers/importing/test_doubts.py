@@ -39,3 +39,29 @@ async def test_boxes_that_count_pixels_from_1_reach_nowhere_outside(place: Place
     outcome = await place.imported(pool, a_folder(place, size=(40, 30), box=(1, 1, 40, 30)))
 
     assert "box outside" not in {finding.kind for finding in (await place.report(outcome)).findings}
+
+
+async def test_files_that_look_like_annotations_of_no_format_are_told(place: Place, pool: ImagePool) -> None:
+    folder = place.folder / "yolo-without-classes"
+    (folder / "labels").mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(a_jpeg(1, width=40, height=30))
+    (folder / "labels" / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (folder / "LICENSE").write_text("free")
+
+    outcome = await place.imported(pool, folder)
+
+    (finding,) = (await place.report(outcome)).findings
+    assert (finding.kind, finding.subject) == ("file not read", "labels/a.txt")
+    assert outcome.warnings == ("1 x file not read: see the report.",)
+
+
+async def test_the_metadata_of_croissant_are_not_taken_for_annotations(place: Place, pool: ImagePool) -> None:
+    folder = place.folder / "croissant"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(a_jpeg(1, width=40, height=30))
+    (folder / "croissant.json").write_text('{"@context": {}, "name": "annotations", "images": []}')
+
+    outcome = await place.imported(pool, folder)
+
+    assert outcome.result.summary["format"] == "none"
+    assert [finding.subject for finding in (await place.report(outcome)).findings] == ["croissant.json"]

@@ -142,6 +142,7 @@ async def test_images_none_of_which_can_be_read(place: Place, pool: ImagePool) -
 
     assert outcome.problem is not None
     assert outcome.problem.detail == "None of the 1 images can be used."
+    assert [error.pointer for error in outcome.problem.errors] == ["1.jpg"]
 
 
 async def test_a_format_that_does_not_exist(place: Place, pool: ImagePool) -> None:
