@@ -9,13 +9,17 @@ from pathlib import Path
 
 from client.calls import Pieces
 from client.files import PIECE_BYTES, SeenBytes
+from schemas.errors import Invalid
 
 
 def packed(folder: Path, *, seen: SeenBytes) -> Pieces:
-    """Return what packs the files of a folder, links followed; the same files are the same bytes each time."""
+    """Return what packs the files of a folder, links followed; the same files are the same bytes each time.
+
+    Raise Invalid for a link that leads back to a folder above it.
+    """
 
     async def pieces() -> AsyncIterator[bytes]:
-        files = await asyncio.to_thread(lambda: list(_files(folder)))
+        files = await asyncio.to_thread(lambda: list(files_in(folder)))
         done, whole = 0, sum(path.stat().st_size for path in files)
         reading, writing = os.pipe()
         # A pipe: whoever packs waits for whoever sends, and ends when nobody reads any more.
@@ -34,9 +38,14 @@ def packed(folder: Path, *, seen: SeenBytes) -> Pieces:
     return pieces
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
+def files_in(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder in a fixed order, links to files and folders followed; raise Invalid as above."""
+    for root, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
+        for link in (path for name in folders if (path := Path(root, name)).is_symlink()):
+            if Path(root).resolve().is_relative_to(link.resolve()):
+                message = f"{link} is a link to a folder that it is in itself, and can be followed for ever."
+                raise Invalid(message, step="Remove the link, or name the folder that is meant.")
         yield from (path for name in sorted(names) if (path := Path(root, name)).is_file())
 
 

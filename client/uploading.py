@@ -5,7 +5,7 @@ import base64
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from client.api import Client
 from client.calls import Pieces, Refused
 from client.files import SeenBytes, file_pieces, unseen
-from client.packing import packed
+from client.packing import files_in, packed
 from schemas.errors import Invalid, Unavailable
 from schemas.uploads import Upload
 
@@ -51,18 +51,11 @@ def _sending_of(path: Path) -> _Sending:
         identity = _identity([(path.name, found)])
         return _Sending(path.name, file_pieces(path), found.st_size, identity)
     name = f"{path.resolve().name or 'folder'}.tar"
-    return _Sending(name, packed(path, seen=unseen), None, _identity(_files(path)))
+    identity = _identity((str(file.relative_to(path)), file.stat()) for file in files_in(path))
+    return _Sending(name, packed(path, seen=unseen), None, identity)
 
 
-def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        for path in (Path(root, name) for name in sorted(names)):
-            if path.is_file():
-                yield str(path.relative_to(folder)), path.stat()
-
-
-def _identity(files: Iterator[tuple[str, os.stat_result]] | list[tuple[str, os.stat_result]]) -> str:
+def _identity(files: Iterable[tuple[str, os.stat_result]]) -> str:
     digest = hashlib.sha256()
     for name, found in files:
         digest.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode(errors="surrogateescape"))

@@ -4,7 +4,10 @@ import io
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from client.packing import packed
+from schemas.errors import Invalid
 
 
 async def bytes_of(folder: Path, seen: list[tuple[int, int | None]]) -> bytes:
@@ -26,6 +29,26 @@ async def test_a_folder_is_packed_with_its_files_and_no_times(tmp_path: Path) ->
     assert seen[-1] == (4_000_001, 4_000_001)
     with tarfile.open(fileobj=io.BytesIO(first)) as archive:
         assert archive.getnames() == ["b.txt", "a/ä.txt"]
+
+
+async def test_links_to_folders_are_followed(tmp_path: Path) -> None:
+    # Given a folder of which the images lie elsewhere
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "1.jpg").write_bytes(b"one")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "images").symlink_to(tmp_path / "elsewhere")
+
+    # Then they come along
+    with tarfile.open(fileobj=io.BytesIO(await bytes_of(tmp_path / "set", []))) as archive:
+        assert archive.getnames() == ["images/1.jpg"]
+
+
+async def test_a_link_that_leads_back_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+
+    with pytest.raises(Invalid, match="for ever"):
+        await bytes_of(tmp_path, [])
 
 
 async def test_a_packing_that_is_given_up_ends(tmp_path: Path) -> None:
