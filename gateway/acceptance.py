@@ -3,7 +3,7 @@
 import asyncio
 from typing import NamedTuple
 
-from gateway.class_names import NAMES_CLASSES, names_in, with_main_names
+from gateway.class_names import NAMES_CLASSES, with_main_names
 from gateway.finding import project_named
 from gateway.named import fault_of, named_faults
 from gateway.problems import gathered
@@ -18,6 +18,7 @@ from schemas.projects import Project
 from schemas.refs import Ref
 from schemas.task_types import OFFERED, TaskParameters
 from schemas.tasks import Input
+from storage.class_names import names_in
 from storage.datasets.matching import Wanted
 from storage.datasets.refs import resolve
 

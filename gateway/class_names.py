@@ -1,6 +1,6 @@
 """Class names in requests: main names in the place of aliases, and a fault for each that nobody knows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
@@ -8,13 +8,10 @@ from schemas.algebra_parameters import Conditions, FuseParameters, RelabelParame
 from schemas.errors import Fault
 from schemas.exchange_parameters import ExportParameters, LabelParameters
 from schemas.model_parameters import TrainParameters
-from schemas.projects import ClassList
-from schemas.schema import Id, Schema
-from storage.ports import Database
+from schemas.schema import Schema
+from storage.class_names import Names
 
 S = TypeVar("S", bound=Schema)
-Names = Mapping[str, str]
-"""The main name of every class and alias of a project."""
 
 FIELDS: Final[tuple[tuple[type[Schema], tuple[str, ...]], ...]] = (
     (TrainParameters, ("classes",)),
@@ -50,12 +47,6 @@ def with_main_names(asked: S, names: Names, *, pointer: str = "") -> tuple[S, li
 def main_names_of(given: Sequence[str], names: Names) -> tuple[str, ...]:
     """Return main names in the place of aliases, each once; a name that nobody knows stays as it is."""
     return tuple(dict.fromkeys(names.get(name, name) for name in given))
-
-
-async def names_in(project: Id, database: Database) -> Names:
-    """Return the main name of every class and alias of a project."""
-    lists = await database.documents(ClassList).get_many([project])
-    return lists[0].main_names() if lists else {}
 
 
 def _relabeling(asked: S, names: Names) -> tuple[S, list[Fault]]:

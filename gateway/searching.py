@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from gateway.asset_rows import Layers
-from gateway.class_names import main_names_of, names_in
+from gateway.class_names import main_names_of
 from gateway.reading import PageQuery
 from gateway.services import Services
 from schemas.annotations import ClassName
@@ -15,6 +15,7 @@ from schemas.datasets import Dataset, Tag, Version
 from schemas.pages import Page
 from schemas.projects import Project
 from schemas.schema import Id, to_text
+from storage.class_names import names_in
 from storage.cursors import Cursor
 from storage.datasets.statistics import Classes, classes_in
 from storage.ports import Query

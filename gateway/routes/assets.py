@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import Field, JsonValue, model_validator
 
 from gateway.asset_rows import Layers, row_of
-from gateway.class_names import main_names_of, names_in
+from gateway.class_names import main_names_of
 from gateway.finding import version_of
 from gateway.links import image_link, thumbnail_link
 from gateway.marks import MARKS, Mark
@@ -24,6 +24,7 @@ from schemas.errors import Fault, Invalid
 from schemas.pages import Page
 from schemas.schema import Id, Schema
 from schemas.splits import Split
+from storage.class_names import names_in
 from storage.datasets.listing import AssetQuery
 from storage.datasets.matching import AnyValue, Attributes
 from storage.datasets.rows import AssetRow, to_annotation

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gateway.ancestry import ancestors_of
 from gateway.asset_rows import Layers
-from gateway.class_names import main_names_of, names_in
+from gateway.class_names import main_names_of
 from gateway.finding import dataset_of, numbered_version, project_of, version_of
 from gateway.operations import Routes
 from gateway.reading import PageQuery, offset_of, page_size, read, read_query
@@ -25,6 +25,7 @@ from schemas.refs import Ref
 from schemas.schema import Schema
 from schemas.statistics import VersionStatistics
 from schemas.suggestions import Suggestions
+from storage.class_names import names_in
 from storage.datasets.changes import ChangeQuery
 from storage.datasets.refs import resolve
 from storage.datasets.suggestions import suggestions_for

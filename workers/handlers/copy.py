@@ -1,18 +1,18 @@
 """Copy: a version of another project becomes one of this, under the classes that this one knows."""
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
 from schemas.blobs import BlobRef
-from schemas.errors import Fault, Invalid, NotFound
+from schemas.errors import Fault, Invalid
 from schemas.exchange_parameters import CopyParameters, ImportParameters, UnknownClasses
 from schemas.outcomes import Outcome
 from schemas.problems import Problem
-from schemas.projects import ClassEntry, ClassList, Project
+from schemas.projects import ClassEntry, Project
 from schemas.schema import Id
+from storage.class_names import Names, names_in
 from storage.datasets.class_counts import class_counts
 from storage.datasets.content import Content
 from storage.datasets.library import Library
@@ -41,7 +41,7 @@ async def copy(
     if asked.split is not None:
         content = content.with_split(asked.split)
     work.progress(0.2, "comparing classes")
-    classes = _Classes(await class_counts(content, library=library), await _known(work.task.project, database))
+    classes = _Classes(await class_counts(content, library=library), await names_in(work.task.project, database))
     report = await _report(classes, blobs=blobs)
     if classes.unknown and asked.unknown_classes is UnknownClasses.STOP:
         return Outcome(problem=Problem.of(_stopped(classes), status=422), report=report)
@@ -67,7 +67,7 @@ class _Classes(NamedTuple):
     """The classes of the annotations that are copied, and what the project makes of them."""
 
     counts: Counter[str]
-    known: Mapping[str, str]
+    known: Names
     """The main name of every name and alias of the project."""
 
     @property
@@ -95,13 +95,6 @@ class _Classes(NamedTuple):
             "renamed_annotations": sum(self.renamed.values()),
             "unknown_classes": dict(list(self.unknown.items())[:100]),
         }
-
-
-async def _known(project: Id, database: Database) -> Mapping[str, str]:
-    try:
-        return (await database.documents(ClassList).get(project)).main_names()
-    except NotFound:
-        return {}
 
 
 def _stopped(classes: _Classes) -> Invalid:

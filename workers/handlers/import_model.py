@@ -4,13 +4,14 @@ import asyncio
 
 from pydantic import JsonValue
 
-from schemas.errors import Fault, Invalid, NotFound
+from schemas.errors import Fault, Invalid
 from schemas.exchange_parameters import ImportModelParameters
 from schemas.models import Model
 from schemas.outcomes import ModelRecord, Outcome, TaskResult
 from schemas.places import PACKAGE_MEDIA_TYPE
-from schemas.projects import ClassList, Project
+from schemas.projects import Project
 from schemas.schema import derived_id
+from storage.class_names import names_in
 from storage.ports import Blobs, Database
 from workers.executors.contract import object_type_number
 from workers.executors.trained import stages_of
@@ -86,8 +87,5 @@ async def _model(
 
 
 async def _unknown(model: Model, database: Database) -> list[str]:
-    try:
-        known = (await database.documents(ClassList).get(model.project)).main_names()
-    except NotFound:
-        known = {}
+    known = await names_in(model.project, database)
     return [name for name in model.classes if name not in known]

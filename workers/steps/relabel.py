@@ -1,8 +1,9 @@
 """Relabel: other classes for the annotations of a layer."""
 
 from schemas.algebra_parameters import RelabelParameters
-from schemas.errors import Fault, Invalid, NotFound
-from schemas.projects import ClassEntry, ClassList
+from schemas.errors import Fault, Invalid
+from schemas.projects import ClassEntry
+from storage.class_names import names_in
 from storage.datasets.relabel import DROPPED, relabeled
 from workers.steps.step import Applied, Inputs, Tools
 
@@ -27,10 +28,7 @@ async def relabel(asked: RelabelParameters, inputs: Inputs, tools: Tools) -> App
 
 
 async def _new_classes(asked: RelabelParameters, tools: Tools) -> tuple[ClassEntry, ...]:
-    try:
-        known = (await tools.database.documents(ClassList).get(tools.project)).main_names()
-    except NotFound:
-        known = {}
+    known = await names_in(tools.project, tools.database)
     unknown = sorted({name for name in asked.classes.values() if name != DROPPED and name not in known})
     if unknown and asked.unknown_classes == "stop":
         raise Invalid(
