@@ -120,7 +120,8 @@ def _iou(left: Floats, right: Floats) -> Floats:
     sides = np.minimum(left[..., 2:], right[..., 2:]) - np.maximum(left[..., :2], right[..., :2])
     common = np.maximum(0.0, sides).prod(axis=-1)
     whole = _area(left) + _area(right) - common
-    return np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
+    shares: Floats = np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
+    return shares
 
 
 def _area(rectangle: Floats) -> Floats:

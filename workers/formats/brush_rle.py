@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.datasets.rows import MaskRow
-from workers.formats.rle import mask_of, pixels_of
+from workers.formats.rle import PIXELS_AT_MOST, mask_of, pixels_of
 
 CHANNELS: Final = 4
 ALPHA: Final = 3
 WORD: Final = 8
 SIZES: Final = (3, 4, 8, 16)
-PIXELS_AT_MOST: Final = 1 << 30
 HEADER: Final = 32 + 5 + 4 * 4
 PAINTED: Final = 128
 """Alpha from which a pixel counts as painted: what lies below is the edge of a smoothed stroke."""
@@ -27,8 +26,8 @@ PAINTED: Final = 128
 
 def brush_mask(rle: Sequence[int], *, width: int, height: int) -> MaskRow:
     """Return the mask of a brush's ``rle``; raise ValueError where it is none for a picture of that size."""
-    if not 0 < width * height <= PIXELS_AT_MOST:
-        message = f"a mask of {width} x {height} pixels is none"
+    if not 0 < width * height < PIXELS_AT_MOST:
+        message = f"a mask of {width} x {height} pixels is none that can be used"
         raise ValueError(message)
     alpha = _Reader(rle).alpha(width * height)
     return mask_of(alpha.reshape(height, width) >= PAINTED)

@@ -24,7 +24,7 @@ from workers.formats.datumaro_annotations import LABELS
 from workers.formats.format import Labels
 from workers.formats.json_values import SHOWN, Wrong, polygon_of
 from workers.formats.parts import Part, ellipse, joined
-from workers.formats.rle import mask_of
+from workers.formats.rle import PIXELS_AT_MOST, mask_of
 from workers.formats.xml_tree import Node
 
 InputTypes = dict[tuple[str, str], str]
@@ -32,7 +32,6 @@ InputTypes = dict[tuple[str, str], str]
 
 IMAGE_TAG: Final = "image_attributes"
 """The label of a tag that we write for the attributes of a whole image."""
-PIXELS_AT_MOST: Final = 1 << 28
 USUAL_SOURCE: Final = "manual"
 _USUAL: Final = {"occluded": "0", "z_order": "0", "source": USUAL_SOURCE, "outside": "0", "keyframe": "0"}
 _PLACES: Final = {
@@ -138,7 +137,7 @@ class CvatImage:
         return tuple(number for element in elements for number in keypoints_of(element))
 
     def _mask(self, node: Node) -> MaskRow:
-        if self._size is None or self._size[0] * self._size[1] > PIXELS_AT_MOST:
+        if self._size is None or self._size[0] * self._size[1] >= PIXELS_AT_MOST:
             raise Wrong("cannot be placed: <image> has no width and height that can be used")
         left, top, width, height = (whole(node, side) for side in ("left", "top", "width", "height"))
         if min(left, top) < 0 or min(width, height) < 1 or left + width > self._size[0] or top + height > self._size[1]:

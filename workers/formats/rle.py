@@ -14,7 +14,8 @@ _MORE: Final = 0x20
 _SIGN: Final = 0x10
 _GROUPS_AT_MOST: Final = 13
 """Groups of five bits in a 64-bit number."""
-PIXELS_AT_MOST: Final = 2**31
+PIXELS_AT_MOST: Final = 2**28
+"""More than images have: a few letters could stand for more pixels than any memory holds."""
 
 
 def counts_of(text: str) -> list[int]:
@@ -58,7 +59,7 @@ def text_of(counts: Sequence[int]) -> str:
 def mask_row(counts: str | Sequence[int], *, height: int, width: int) -> MaskRow:
     """Return a mask in its compressed form; raise ValueError where the runs do not fill the picture exactly."""
     if not 0 < height * width < PIXELS_AT_MOST or height < 0:
-        message = f"a mask of {width} x {height} pixels is none"
+        message = f"a mask of {width} x {height} pixels is none that can be used"
         raise ValueError(message)
     runs = counts_of(counts) if isinstance(counts, str) else list(counts)
     if any(run < 0 for run in runs) or sum(runs) != height * width:

@@ -47,3 +47,10 @@ def test_runs_that_do_not_fill_the_picture_are_refused(counts: str | list[int]) 
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(ValueError):
         assert pixels_of(mask_row(text, height=3, width=4)).shape == (3, 4)
+
+
+def test_a_few_letters_that_stand_for_more_pixels_than_images_have_are_refused() -> None:
+    side = 46_000
+
+    with pytest.raises(ValueError, match=f"{side} x {side} pixels is none that can be used"):
+        mask_row([5, 10, side * side - 15], height=side, width=side)
