@@ -1,21 +1,20 @@
 """The regions of one piece of work in Label Studio, as rows: those of one id are parts of one object."""
 
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from storage.datasets.rows import AnnotationRow
-from workers.formats.brush_rle import brush_mask
 from workers.formats.format import id_of
-from workers.formats.json_values import Wrong, a_list, a_number, an_object, numbers, polygon_of
-from workers.formats.parts import Part, ellipse, joined
+from workers.formats.json_values import Wrong, a_list, a_number, an_object
+from workers.formats.label_studio_shapes import SHAPES, Size, place_of
+from workers.formats.parts import Part, joined
 from workers.formats.voc_names import class_name
 
 OURS: Final = "ymir"
 """The key under ``meta`` of what Label Studio has no place for."""
 _OUR_ID: Final = re.compile("([0-9a-f]{32})(-[0-9]+)?")
-_KINDS: Final = ("rectangle", "polygon", "brush", "keypoint", "ellipse")
+_KINDS: Final = (*SHAPES, "keypoint")
 # Answers about the whole image, or about a region under its id.
 _ANSWERS: Final = {
     "choices": "choices",
@@ -40,11 +39,8 @@ _KNOWN: Final = frozenset(
         *("origin", "meta", "source", "parentID", "hidden", "locked", "readonly", "selected", "item_index"),
     }
 )
-PERCENT: Final = 100
 VISIBLE: Final = 2.0
 POINTS_AT_MOST: Final = 10_000
-
-Size = tuple[int, int]
 
 
 class _Point(NamedTuple):
@@ -58,14 +54,14 @@ class _Point(NamedTuple):
 class Regions:
     """Takes results, and gives objects."""
 
-    def __init__(self, size: Size, *, author: str, score: Any) -> None:  # noqa: ANN401 - foreign JSON
+    def __init__(self, size: Size, *, author: str, score: float | None) -> None:
         self.dropped: list[str] = []
         self.remarks: list[tuple[str, str]] = []
         """Kinds and details of what is worth saying."""
         self.of_image: dict[str, Any] = {}
         self._size = size
         self._author = author
-        self._score = _score(score, ".score")
+        self._score = score
         self._shapes: dict[str, list[AnnotationRow]] = {}
         self._points: dict[str, list[_Point]] = {}
         self._classes: dict[str, str] = {}
@@ -143,17 +139,17 @@ class Regions:
         more = an_object(meta.get(OURS), f".meta.{OURS}")
         self.dropped += [f"result[].meta.{key}" for key in sorted(meta.keys() - {OURS})]
         self._more.setdefault(identity, more)
-        score = _score(result.get("score"), ".score")
+        score = score_of(result.get("score"), ".score")
         self._scores.setdefault(identity, self._score if score is None else score)
         if kind == "keypoint":
             self._points.setdefault(identity, []).append(self._point(value, more))
-        elif (row := _SHAPES[kind](value, self._size)) is not None:
+        elif (row := SHAPES[kind](value, self._size)) is not None:
             shapes.append(row)
             if kind == "ellipse":
                 self.remarks.append(("ellipses", "An ellipse is kept as a polygon of 64 points."))
 
     def _point(self, value: Mapping[str, Any], more: Mapping[str, Any]) -> _Point:
-        x, y = _place(value, self._size)
+        x, y = place_of(value, self._size)
         seen = more.get("visibility", VISIBLE)
         if seen not in {0, 1, 2}:
             raise Wrong("is not 0, 1 or 2", f".meta.{OURS}.visibility")
@@ -197,69 +193,8 @@ def region_type(region: Mapping[str, Any]) -> str | None:
     return next((f"{kind}labels" for kind in _KINDS if f"{kind}labels" in region), None)
 
 
-def _rectangle(value: Mapping[str, Any], size: Size) -> AnnotationRow:
-    x, y = _place(value, size)
-    width, height = _sides(value, "width", "height", size)
-    rotation = math.radians(_turn(value))
-    if not rotation:
-        return AnnotationRow(box=(x, y, width, height))
-    # It is turned about its top left corner, ours about its middle.
-    cosine, sine = math.cos(rotation), math.sin(rotation)
-    middle_x = x + (width * cosine - height * sine) / 2
-    middle_y = y + (width * sine + height * cosine) / 2
-    return AnnotationRow(box=(middle_x - width / 2, middle_y - height / 2, width, height), rotation=rotation)
-
-
-def _polygon(value: Mapping[str, Any], size: Size) -> AnnotationRow:
-    points: list[float] = []
-    for position, point in enumerate(a_list(value.get("points"), ".value.points")):
-        x, y = numbers(point, f".value.points[{position}]", count=2)
-        points += [x * size[0] / PERCENT, y * size[1] / PERCENT]
-    return AnnotationRow(polygons=(polygon_of(tuple(points), ".value.points"),))
-
-
-def _brush(value: Mapping[str, Any], size: Size) -> AnnotationRow | None:
-    try:
-        mask = brush_mask(a_list(value.get("rle"), ".value.rle"), width=size[0], height=size[1])
-    except ValueError as error:
-        raise Wrong(f"is no mask of {size[0]} x {size[1]} pixels: {error}", ".value.rle") from None
-    return AnnotationRow(mask=mask)
-
-
-def _ellipse(value: Mapping[str, Any], size: Size) -> AnnotationRow:
-    radii = _sides(value, "radiusX", "radiusY", size)
-    polygon = ellipse(_place(value, size), radii, degrees=_turn(value))
-    return AnnotationRow(polygons=(polygon,))
-
-
-_SHAPES: Final[Mapping[str, Callable[[Mapping[str, Any], Size], AnnotationRow | None]]] = {
-    "rectangle": _rectangle,
-    "polygon": _polygon,
-    "brush": _brush,
-    "ellipse": _ellipse,
-}
-
-
-def _place(value: Mapping[str, Any], size: Size) -> tuple[float, float]:
-    x, y = (a_number(value.get(key), f".value.{key}") for key in ("x", "y"))
-    return x * size[0] / PERCENT, y * size[1] / PERCENT
-
-
-def _sides(value: Mapping[str, Any], across: str, down: str, size: Size) -> tuple[float, float]:
-    sides = []
-    for key, length in ((across, size[0]), (down, size[1])):
-        side = a_number(value.get(key), f".value.{key}") * length / PERCENT
-        if side < 0:
-            raise Wrong(f"is negative: {side:g}", f".value.{key}")
-        sides.append(side)
-    return sides[0], sides[1]
-
-
-def _turn(value: Mapping[str, Any]) -> float:
-    return a_number(value.get("rotation") or 0, ".value.rotation")
-
-
-def _score(value: Any, where: str) -> float | None:  # noqa: ANN401 - foreign JSON
+def score_of(value: Any, where: str) -> float | None:  # noqa: ANN401 - foreign JSON
+    """Return a score from 0 to 1, None for none; raise Wrong."""
     if value is None:
         return None
     score = a_number(value, where)

@@ -15,7 +15,7 @@ from storage.datasets.rows import AnnotationRow, ImageRow, attributes_text
 from workers.formats.format import Labels, Part
 from workers.formats.frames import stored_size
 from workers.formats.json_values import Wrong, a_list, an_object
-from workers.formats.label_studio_regions import Regions, region_type
+from workers.formats.label_studio_regions import Regions, region_type, score_of
 
 PREDICTIONS: Final = "predictions"
 _NOT_IN_NAMES: Final = re.compile("[^A-Za-z0-9@._-]+")
@@ -27,7 +27,7 @@ class _Work(NamedTuple):
 
     where: str
     author: str
-    score: Any
+    score: float | None
     results: Sequence[Any]
 
 
@@ -136,7 +136,7 @@ class _Task:
             results = self._list(entry, "result", f"{where}.result")
             layer = layer_named(entry.get("model_version"))
             self._finding(f"Predictions are kept as the layer {layer}.", kind="predictions", where=where)
-            yield layer, _Work(f"{where}.result", "", entry.get("score"), results)
+            yield layer, _Work(f"{where}.result", "", self._score(entry, where), results)
 
     def _rows(self, work: _Work) -> list[AnnotationRow]:
         regions = Regions(self._size(), author=work.author, score=work.score)
@@ -168,6 +168,13 @@ class _Task:
         if self._image is None:
             return self._stated or (100, 100)
         return stored_size(self._image) if self._is_stored else (self._image.width, self._image.height)
+
+    def _score(self, entry: Mapping[str, Any], where: str) -> float | None:
+        try:
+            return score_of(entry.get("score"), f"{where}.score")
+        except Wrong as error:
+            self._fault(error.detail, error.where)
+            return None
 
     def _list(self, entry: Mapping[str, Any], key: str, where: str) -> Sequence[Any]:
         try:

@@ -10,7 +10,8 @@ import orjson
 from storage.datasets.rows import AnnotationRow
 from workers.formats.brush_rle import brush_rle
 from workers.formats.exporter import ExportedImage
-from workers.formats.label_studio_regions import OURS, PERCENT
+from workers.formats.label_studio_regions import OURS
+from workers.formats.label_studio_shapes import PERCENT
 from workers.formats.oriented import corners_of
 from workers.formats.parts import shapes_of
 

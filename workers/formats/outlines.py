@@ -1,16 +1,20 @@
 """Outlines: of masks, and one for several polygons."""
 
 from collections.abc import Iterator, Sequence
+from heapq import nlargest
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.datasets.rows import MaskRow
-from workers.formats.rle import pixels_of
+from workers.formats.rle import counts_of, pixels_of
 
 AT_ONCE: Final = 1 << 22
 """Distances computed at a time."""
+PARTS_AT_MOST: Final = 256
+RUNS_AT_MOST: Final = 200_000
+"""A mask with more runs has no outline that anyone could use, and finding it would take minutes."""
 _STEPS: Final = ((1, 0), (0, 1), (-1, 0), (0, -1))
 """Right, down, left, up: each is the former's turn to the right."""
 
@@ -18,8 +22,11 @@ _STEPS: Final = ((1, 0), (0, 1), (-1, 0), (0, -1))
 def joined(polygons: Sequence[Sequence[float]]) -> tuple[float, ...]:
     """Return one outline of several polygons: each is linked, there and back, where it is nearest to those before it.
 
-    So do converters to formats with one outline for an object, such as Ultralytics'.
+    So do converters to formats with one outline for an object, such as Ultralytics'. Of very many polygons only the
+    largest ``PARTS_AT_MOST`` are taken.
     """
+    if len(polygons) > PARTS_AT_MOST:
+        polygons = nlargest(PARTS_AT_MOST, polygons, key=lambda points: abs(_area(points)))
     first, *others = (np.asarray(polygon, np.float64).reshape(-1, 2) for polygon in polygons)
     outline = first
     for polygon in others:
@@ -32,9 +39,10 @@ def joined(polygons: Sequence[Sequence[float]]) -> tuple[float, ...]:
 def outlines_of(mask: MaskRow) -> list[tuple[float, ...]]:
     """Return the outer outlines of a mask, along the edges of its pixels; of holes there are none.
 
-    Pixels that touch at a corner only are parts of their own.
+    Pixels that touch at a corner only are parts of their own. A mask that is empty, or nothing but dots, has none.
     """
-    return [outline for outline, area in _loops(np.pad(pixels_of(mask), 1)) if area > 0]
+    runs = len(counts_of(mask.counts))
+    return [] if runs > RUNS_AT_MOST else [outline for outline, area in _loops(np.pad(pixels_of(mask), 1)) if area > 0]
 
 
 def _nearest(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from workers.formats.coco_annotations import around
 from workers.formats.exporter import ExportedImage, Member, Order
 from workers.formats.losses import Field, lost_fields, tell_of_image
 from workers.formats.oriented import around_rotated, corners_of, has_rotation
-from workers.formats.outlines import joined, outlines_of
+from workers.formats.outlines import PARTS_AT_MOST, joined, outlines_of
 from workers.formats.split_lists import SplitLists
 from workers.formats.yolo_settings import TASKS, Variant
 
@@ -130,22 +130,23 @@ class YoloExporter:
 
     def _outline(self, image: ExportedImage, row: AnnotationRow) -> Sequence[float] | None:
         """Return the one outline that this format has for an object; tell what it is made of."""
-        told = None
-        outline: Sequence[float] | None = None
         polygons: Sequence[Sequence[float]] = row.polygons or (() if row.mask is None else outlines_of(row.mask))
         if polygons:
-            outline = joined(polygons)
-        if row.mask is not None:
-            told = "mask", "Its mask is lost" + (", its outline without holes is kept." if not row.polygons else ".")
-        elif len(row.polygons) > 1:
-            told = "several polygons", f"Its {len(row.polygons)} polygons become one outline that links them."
-        elif row.polygons and row.box is not None and not _alike(row.box, around(row.polygons)):
-            told = "boxes beside polygons", "Its box is not the one about its polygon, which is kept."
-        elif outline is None and row.box is not None:
+            outline: Sequence[float] | None = joined(polygons)
+            told = _told_of_polygons(row)
+        elif row.box is not None:
             outline = corners_of(row.box, row.rotation)
-            told = "boxes as polygons", "It has a box only, which becomes a polygon."
-        elif outline is None:
-            told = "annotations without a place", "It has no polygon, mask or box, and is left out."
+            told = "boxes as polygons", "Its box becomes a polygon."
+        else:
+            told = "annotations without a place", "It has no polygon, box or mask with an outline, and is left out."
+            outline = None
+        if row.mask is not None and outline is not None:
+            kept = (
+                f"its outline without holes, of at most {PARTS_AT_MOST} parts,"
+                if not row.polygons and polygons
+                else "its polygon"
+            )
+            told = "mask", f"Its mask is lost; {kept} is kept."
         if told:
             self._losses.add(image.subject(row), told[1], kind=told[0])
         return outline
@@ -160,6 +161,15 @@ class YoloExporter:
             detail = f"Its {points} key points become {self._points}, as all of this format have equally many."
             self._losses.add(subject, detail, kind="number of key points")
         return [*line[:end], *ABSENT * (self._points - points), *line[end:]]
+
+
+def _told_of_polygons(row: AnnotationRow) -> tuple[str, str] | None:
+    if len(row.polygons) > 1:
+        few = "" if len(row.polygons) <= PARTS_AT_MOST else f" the largest {PARTS_AT_MOST} of"
+        return "several polygons", f"Its {len(row.polygons)} polygons become one outline that links{few} them."
+    if row.box is not None and not _alike(row.box, around(row.polygons)):
+        return "boxes beside polygons", "Its box is not the one about its polygon, which is kept."
+    return None
 
 
 def _file(stem: str) -> str:

@@ -194,6 +194,13 @@ def test_what_is_wrong_is_named_with_its_path(tmp_path: Path, result: dict[str, 
     assert fault.pointer.endswith(pointer)
 
 
+def test_the_score_of_a_prediction_is_from_0_to_1(tmp_path: Path) -> None:
+    with pytest.raises(Invalid) as caught:
+        labels_of(tmp_path, read(tmp_path, [a_task(predictions=[work(a_region(), score=87.5)])]))
+
+    assert [fault.pointer for fault in caught.value.faults] == ["tasks.json: [0].predictions[0].score"]
+
+
 def test_pre_annotations_are_predictions_of_a_task_for_each_image(tmp_path: Path) -> None:
     row = AnnotationRow("dog", (10.0, 15.0, 20.0, 15.0), id=b"\1" * 16)
     image = ImageRow(b"\0" * 32, "a.jpg", 40, 30, 1, 3)

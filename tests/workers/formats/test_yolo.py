@@ -280,3 +280,16 @@ def test_the_outline_of_a_mask_and_of_several_polygons_is_written(tmp_path: Path
     assert again[1].box == pytest.approx((0.0, 0.0, 9.0, 9.0))
     assert [finding.kind for finding in told[f"a.jpg {'01' * 16}"]] == ["mask", "annotation ids"]
     assert [finding.kind for finding in told[f"a.jpg {'02' * 16}"]] == ["several polygons", "annotation ids"]
+
+
+def test_a_mask_without_an_outline_leaves_its_box_or_is_told_as_left_out(tmp_path: Path) -> None:
+    empty = mask_of(np.zeros((30, 40), dtype=np.bool_))
+    boxed = AnnotationRow("dog", (1.0, 2.0, 3.0, 4.0), mask=empty, id=b"\1" * 16)
+    version = a_version(boxed, AnnotationRow("dog", mask=empty, id=b"\2" * 16))
+
+    told = told_of(write("yolo-seg", version, tmp_path / "there", tmp_path))
+    again = read_again(tmp_path / "there", version).assets["a.jpg"].annotations
+
+    assert again is not None
+    assert [row.box for row in again] == [pytest.approx((1.0, 2.0, 3.0, 4.0))]
+    assert [finding.kind for finding in told[f"a.jpg {'02' * 16}"]] == ["annotations without a place"]
