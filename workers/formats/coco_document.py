@@ -74,10 +74,14 @@ class CocoDocument:
 
     def parts(self) -> Iterator[tuple[int, Part]]:
         """Yield where what is said of each image stands, with its place among those that ``find`` returned."""
-        image_of = self._image_of
+        for rows in self._placed().in_order(len(self._image_of)):
+            yield from _grouped(rows)
+
+    def _placed(self) -> Runs:
+        """Return place, number, start and end of each image that is there, then of all its annotations."""
         place_of = np.full(len(self._images), NOWHERE, np.int64)
-        there = np.flatnonzero(image_of != NOWHERE)
-        place_of[image_of[there]] = there
+        there = np.flatnonzero(self._image_of != NOWHERE)
+        place_of[self._image_of[there]] = there
         placed = Runs(4, scratch=self._scratch)
         for first, rows in _numbered(self._images):
             numbers = np.arange(first, first + len(rows))
@@ -87,8 +91,7 @@ class CocoDocument:
             numbers = _looked_up(rows[:, 0], keys, order)
             places = np.where(numbers == NOWHERE, NOWHERE, place_of[numbers])
             placed.add(_with_place(places, np.arange(first, first + len(rows)), rows))
-        for rows in placed.in_order(len(image_of)):
-            yield from _grouped(rows)
+        return placed
 
     def _named(self, start: int, end: int) -> str:
         named = self._json.value(start, end).get("file_name")

@@ -12,7 +12,7 @@ from schemas.exchange_parameters import ImportParameters, UnknownClasses
 from storage.datasets.rows import ImageRow
 from tests.workers.pictures import a_voc_file, an_object
 from workers.findings import Findings
-from workers.formats import json_stream, runs
+from workers.formats import json_stream, nameless, runs
 from workers.formats.format import FileRecord
 from workers.formats.listing import list_files
 from workers.formats.registry import format_named
@@ -33,6 +33,7 @@ def test_what_a_format_remembers_of_an_image_takes_a_few_bytes(
     # What is held at a time is bounded, and here by as little as the few need.
     monkeypatch.setattr(runs, "KEPT", 500)
     monkeypatch.setattr(json_stream, "TOGETHER_BYTES", 1 << 12)
+    monkeypatch.setattr(nameless, "HELD_BYTES", 1 << 12)
     folders = [a_folder(tmp_path / str(count), form, count) for count in (FEW, MANY)]
 
     def read(folder: Path) -> Any:  # noqa: ANN401 - whatever it is that is remembered
