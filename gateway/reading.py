@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, TypeVar, get_origin
 
@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 from gateway.problems import Refused
 from gateway.services import SERVICES
 from schemas.errors import Fault, Invalid
-from schemas.schema import Schema
+from schemas.refs import REF_PATTERN
+from schemas.schema import ID_PATTERN, NAME_PATTERN, Schema
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Schema)
@@ -21,6 +22,13 @@ S = TypeVar("S", bound=Schema)
 # Above this many bytes a body is read in a thread: parsing it would hold up other requests.
 LARGE_BYTES: Final = 64 * 1024
 OFFSET_DIGITS: Final = 9
+
+# What people are told in place of a pattern.
+FORMS: Final[Mapping[str, str]] = {
+    NAME_PATTERN: "A name has at most 100 letters, digits, dots, dashes and underscores, and no sign first.",
+    ID_PATTERN: "This is no id: one has 32 of the digits 0-9 and a-f.",
+    REF_PATTERN: "This names no version: write name, name@tag or name@3.",
+}
 
 
 class PageQuery(Schema):
@@ -124,6 +132,8 @@ def _message(detail: ErrorDetails) -> str:
         return "This field is not known here."
     if detail["type"] == "union_tag_not_found":
         return "This field is required: it says which kind is meant."
+    if detail["type"] == "string_pattern_mismatch":
+        return FORMS.get(detail["ctx"]["pattern"], detail["msg"])
     return detail["msg"].removeprefix("Value error, ")
 
 

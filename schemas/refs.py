@@ -1,13 +1,14 @@
 """Refs: how a version is named in requests and on the command line."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import StringConstraints
 
 from schemas.schema import Schema
 from schemas.splits import Split
 
-Ref = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9][A-Za-z0-9._-]{0,99})?$")]
+REF_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9][A-Za-z0-9._-]{0,99})?$"
+Ref = Annotated[str, StringConstraints(pattern=REF_PATTERN)]
 
 
 class ParsedRef(NamedTuple):

@@ -1,5 +1,6 @@
 """Commands about one task: ask for any, show it, read what it wrote, cancel it, try it again."""
 
+import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -51,7 +52,13 @@ async def _submit(given: Namespace) -> int:
 async def _show(given: Namespace) -> int:
     async with reading(given) as client:
         task = await client.get(Task, at("tasks", given.task))
-    tell(task.model_dump_json(indent=None if given.json else 2, exclude_defaults=not given.json))
+    if given.json:
+        tell(task.model_dump_json())
+        return 0
+    shown = task.model_dump(mode="json", exclude_defaults=True)
+    # The type is a default of its parameters, and says which they are.
+    shown["parameters"] = {"type": task.parameters.type, **shown["parameters"]}
+    tell(json.dumps(shown, indent=2, ensure_ascii=False))
     return 0
 
 

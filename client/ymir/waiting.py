@@ -90,7 +90,7 @@ async def _ended(client: Client, task: Task, given: Namespace) -> int:
         _say_report(task)
         return FAILED
     if task.state is TaskState.WAITING:
-        say(f"The task waits for {task.waiting_for or 'an answer'}. `ymir watch {task.id}` follows it.")
+        say(f"The task waits for {task.waiting_for or 'an answer'}. {_how_to_answer(task)}")
     if not given.json:
         for line in await results(client, task, fetched_to=getattr(given, "to", None)):
             tell(line)
@@ -100,8 +100,14 @@ async def _ended(client: Client, task: Task, given: Namespace) -> int:
     return 0
 
 
+def _how_to_answer(task: Task) -> str:
+    if task.result.conflicts is not None:
+        return f"`ymir conflicts {task.id}` lists them, `ymir resolve {task.id} 0=ours 1=theirs` settles them."
+    return f"`ymir watch {task.id}` follows it."
+
+
 def _say_report(task: Task) -> None:
-    if task.report is not None:
+    if task.report is not None and (task.warnings or task.problem is not None or task.result.conflicts is not None):
         say(f"All findings: `ymir task report {task.id}`.")
 
 

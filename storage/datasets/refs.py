@@ -38,7 +38,8 @@ async def _dataset(name: str, project: Id, database: Database) -> Dataset:
     page = await datasets.list(Query(equal={"project": project, "removed_at": None}), order="name", limit=1_000)
     names = [dataset.name for dataset in page.items]
     near = get_close_matches(name, names, n=NEARBY) or names[:NEARBY]
-    step = f"Datasets of this project: {', '.join(near)}." if near else "Import one first: this project has none."
+    more = f" and {len(names) - len(near):,} more" if len(names) > len(near) else ""
+    step = f"Datasets of the project: {', '.join(near)}{more}." if near else "Import one first: this project has none."
     raise NotFound("dataset", name, step=step)
 
 

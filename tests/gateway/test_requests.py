@@ -130,6 +130,13 @@ async def test_every_fault_of_a_body_is_pointed_at(api: Api) -> None:
     assert pointers == {"/nam", "/name", "/object_type", "/targets/rounds", "/classes/0"}
 
 
+async def test_what_a_name_may_be_is_told_in_words(api: Api) -> None:
+    problem = await api.post("/v1/projects", {"name": "my cars"}, expect=422)
+
+    (error,) = problem["errors"]
+    assert error["detail"].startswith("A name has at most 100 letters, digits, dots, dashes and underscores")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/nowhere", 404), ("GET", "/v1/tasks/none", 404), ("PUT", "/v1/projects", 405)],

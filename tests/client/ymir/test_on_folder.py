@@ -161,6 +161,7 @@ def test_a_task_is_retried_and_shown(ymir: Ymir) -> None:
 
     assert again.status == cancelled.status == watched.status == 1
     assert '"state": "failed"' in shown.out
+    assert json.loads(shown.out)["parameters"]["type"] == "import"
     assert "can no longer be cancelled" in cancelled.err
     assert ymir("task", "report", failed).lines
 
