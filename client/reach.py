@@ -97,6 +97,11 @@ async def readable(target: Target) -> AsyncIterator[Client]:
         yield Client(calls)
 
 
+async def is_unattended(target: Target) -> bool:
+    """Return whether a target is a data folder that nobody owns now, so that no task in it goes on."""
+    return target.url is None and await asyncio.to_thread(owner_of, target.data) is None
+
+
 async def _found(target: Target) -> tuple[str, str] | None:
     """Return the address and key of the service that a target has, if it has one."""
     if target.url is not None:

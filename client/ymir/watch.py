@@ -1,16 +1,21 @@
 """``ymir watch``: what happens, as it happens."""
 
 from argparse import ArgumentParser, Namespace
+from typing import Final
 
 from client.api import Client, at
 from client.calls import Refused
+from client.reach import is_unattended, reached
 from client.ymir.ending import FAILED, run, say
 from client.ymir.progress import displayed
-from client.ymir.reaching import add_common, project_of, reading
+from client.ymir.reaching import add_common, project_of, reading, target
 from client.ymir.results import results
 from client.ymir.telling import tell
+from client.ymir.waiting import followed
 from schemas.events import LoggedEvent
 from schemas.tasks import Task, TaskState
+
+UNDER_WAY: Final = frozenset({TaskState.QUEUED, TaskState.RUNNING})
 
 
 def add_watch(parser: ArgumentParser, _: str) -> None:
@@ -18,21 +23,32 @@ def add_watch(parser: ArgumentParser, _: str) -> None:
     parser.add_argument("task", metavar="TASK", nargs="?", help="a task, until it ends; else all that happens")
     parser.add_argument("--after", type=int, metavar="N", help="begin after the event at a position; 0 for the first")
     add_common(parser)
-    parser.set_defaults(run=lambda given: run(_watch(given)))
+    parser.set_defaults(run=lambda given: run(_watch(given)), no_wait=False)
 
 
 async def _watch(given: Namespace) -> int:
+    if given.task is not None:
+        return await _task(given)
     async with reading(given) as client:
-        if given.task is not None:
-            return await _task(client, given)
         query = {"project": await project_of(client, given)} if given.project else {}
         async for logged in client.events(given.after, query=query):
             tell(logged.model_dump_json() if given.json else _line(logged), at_once=True)
     return 0
 
 
-async def _task(client: Client, given: Namespace) -> int:
-    task = await client.get(Task, at("tasks", given.task))
+async def _task(given: Namespace) -> int:
+    """Follow a task to its end; do it here if it was left in a folder by a command that was killed."""
+    async with reading(given) as client:
+        task = await client.get(Task, at("tasks", given.task))
+        if task.state not in UNDER_WAY or not await is_unattended(target(given)):
+            return await _followed(client, task, given)
+    async with reached(target(given)) as found:
+        if found.is_own:
+            say("No service runs on the folder: the task is done here and now.")
+        return await followed(found, task, given)
+
+
+async def _followed(client: Client, task: Task, given: Namespace) -> int:
     with displayed() as display:
         async for now in client.looks(task):
             task = now

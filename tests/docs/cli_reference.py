@@ -39,7 +39,7 @@ and what to do next.
 
 **Exit status.** 0: done. 1: refused, failed or cancelled. 2: the command line cannot be read. 128 and the number of a
 signal: interrupted. An interrupted command leaves a task of a service to go on, and says how to follow and cancel it; a
-task that runs in the command itself is cancelled.
+task that runs in the command itself is cancelled. What a command left that was killed is done by `ymir watch TASK`.
 
 **Completion.** `eval "$(ymir completion bash)"` in `~/.bashrc`; `ymir completion zsh` and `ymir completion fish` alike.
 

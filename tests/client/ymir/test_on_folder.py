@@ -166,6 +166,18 @@ def test_a_task_is_retried_and_shown(ymir: Ymir) -> None:
     assert ymir("task", "report", failed).lines
 
 
+def test_a_task_that_nobody_works_on_is_done_by_whoever_watches_it(ymir: Ymir) -> None:
+    ymir("import", "voc", "--into", "train", "--unknown-classes", "add")
+    asked = {"type": "sample", "source": "train", "count": 1, "dataset": "few"}
+    left = json.loads(ymir("api", "post", "/v1/projects/cats/tasks", json.dumps(asked)).out)["id"]
+
+    watched = ymir("watch", left)
+
+    assert watched.status == 0
+    assert "No service runs on the folder" in watched.err
+    assert watched.lines[0].startswith("few@1: 1 images")
+
+
 def test_a_folder_without_data_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = on_folder(tmp_path / "none", capsys, project="p")("log", "train")
 
