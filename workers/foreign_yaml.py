@@ -1,12 +1,15 @@
 """YAML from strangers: what it holds, or what is wrong with it and in which line."""
 
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
 WRITTEN_OUT_AT_MOST: Final = 16 * 2**20
 """So many letters and values may come of a document with all that it refers to written out."""
+
+DEPTH_AT_MOST: Final = 64
+TOO_DEEP: Final = "it is nested too deep"
 
 # What constructors of PyYAML raise for a tag whose text is none of its type, beside errors of its own.
 _NO_VALUE: Final = (ValueError, TypeError, AttributeError, IndexError, KeyError)
@@ -33,7 +36,7 @@ def read_yaml(data: bytes | str) -> Any:  # noqa: ANN401 - any YAML
             node = loader.get_single_node()
             if node is None:
                 return None
-            _weigh(node, {})
+            _measured(node, {})
             return loader.construct_document(node)
         finally:
             loader.dispose()
@@ -46,31 +49,40 @@ def read_yaml(data: bytes | str) -> Any:  # noqa: ANN401 - any YAML
         message = "it is no text"
         raise NotYaml(message) from error
     except RecursionError as error:
-        message = "it is nested too deep"
-        raise NotYaml(message) from error
+        raise NotYaml(TOO_DEEP) from error
     except _NO_VALUE as error:
         message = f"a value is none of its type: {str(error)[:100]}"
         raise NotYaml(message) from error
 
 
-def _weigh(node: yaml.Node, known: dict[int, int | None]) -> int:
-    """Return how much a node comes to when it is written out; raise NotYaml where that is too much."""
+class _Extent(NamedTuple):
+    """How much a node comes to when it is written out, and how deep that is nested."""
+
+    weight: int
+    depth: int
+
+
+def _measured(node: yaml.Node, known: dict[int, _Extent | None]) -> _Extent:
+    """Return the extent of a node; raise NotYaml where it is too much, or too deep for the stores."""
     line = node.start_mark.line + 1
     if id(node) in known:
-        weight = known[id(node)]
-        if weight is None:
+        extent = known[id(node)]
+        if extent is None:
             message = "a value contains itself"
             raise NotYaml(message, line)
-        return weight
+        return extent
     known[id(node)] = None
-    weight = 1 + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0)
+    weight, depth = 1 + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0), 1
     for part in _parts(node):
-        weight += _weigh(part, known)
+        inside = _measured(part, known)
+        weight, depth = weight + inside.weight, max(depth, inside.depth + 1)
         if weight > WRITTEN_OUT_AT_MOST:
             message = "it refers to so much that it would fill the memory"
             raise NotYaml(message, line)
-    known[id(node)] = weight
-    return weight
+        if depth > DEPTH_AT_MOST:
+            raise NotYaml(TOO_DEEP, line)
+    known[id(node)] = extent = _Extent(weight, depth)
+    return extent
 
 
 def _parts(node: yaml.Node) -> Any:  # noqa: ANN401 - nodes, which have no types

@@ -45,6 +45,18 @@ def test_a_value_that_contains_itself_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        f"a: {'[' * 100}{']' * 100}\n",
+        "a0: &a0 [x]\n" + "".join(f"a{level}: &a{level} [*a{level - 1}]\n" for level in range(1, 100)),
+    ],
+)
+def test_what_is_nested_deeper_than_the_stores_keep_is_refused(text: str) -> None:
+    with pytest.raises(NotYaml, match="nested too deep"):
+        read_yaml(text)
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [("a: 1\nb: [1\n", 3), ("a: 1\nb: *nobody\n", 2), ("a: !!python/object:os.system {}\n", 1), (b"a: \xff\n", 1)],
 )
