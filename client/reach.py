@@ -14,6 +14,7 @@ from client.api import Client, connected
 from client.data_folder import Owner, owned, owner_of
 from client.loading import uncollected
 from client.secret_files import ADMIN_KEY
+from client.terminal import write
 from schemas.errors import Invalid, Unavailable
 
 URL: Final = "YMIR_URL"
@@ -44,7 +45,7 @@ class Reached(NamedTuple):
 
 def tell_on_stderr(line: str) -> None:
     """Say what a command waits for."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command prints
+    write(line, sys.stderr)
 
 
 def target_of(data: Path, environment: Mapping[str, str] = os.environ) -> Target:

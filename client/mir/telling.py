@@ -2,16 +2,18 @@
 
 import sys
 
+from client.terminal import write
+
 
 def tell(line: str) -> None:
     """Say something about the work."""
     _forget_progress()
-    print(line, file=sys.stderr, flush=True)
+    write(line, sys.stderr)
 
 
 def show(line: str) -> None:
     """Print a result."""
-    print(line, flush=True)
+    write(line, sys.stdout)
 
 
 def show_progress(fraction: float, phase: str) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Final
 
+from client.terminal import write
 from schemas.errors import YmirError
 
 FAILED: Final = 1
@@ -43,7 +44,7 @@ def told(error: YmirError) -> str:
 
 def say(text: str) -> None:
     """Say something that is no result."""
-    print(text, file=sys.stderr, flush=True)
+    write(text, sys.stderr)
 
 
 async def _terminable(work: Coroutine[Any, Any, int]) -> int:

@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from client.terminal import write
 from schemas.datasets import Version
 from schemas.schema import Schema
 
@@ -15,7 +16,7 @@ GAP: Final = "  "
 
 def tell(text: str, *, at_once: bool = False) -> None:
     """Say one line, or several; ``at_once`` also into a pipe."""
-    print(text, flush=at_once)
+    write(text, sys.stdout, at_once=at_once)
 
 
 def tell_all(given: Namespace, heads: Sequence[str], documents: Iterable[tuple[Schema, Sequence[str]]]) -> None:
