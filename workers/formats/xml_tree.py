@@ -58,6 +58,8 @@ class _Builder:
         self._name = name
         self._lines_before = line - 1
         self._open: list[Node] = []
+        # The text of each open element in pieces: put together one by one, many of them would take for ever.
+        self._texts: list[list[str]] = []
         self._root: Node | None = None
         self._parser = parser = expat.ParserCreate(encoding)
         parser.buffer_text = True
@@ -81,14 +83,15 @@ class _Builder:
         else:
             self._root = node
         self._open.append(node)
+        self._texts.append([])
         if len(self._open) > DEPTH_AT_MOST:
             raise not_usable(f"elements are nested more than {DEPTH_AT_MOST} deep", self._name, node.line)
 
     def _end(self, _: str) -> None:
-        self._open.pop()
+        self._open.pop().text = "".join(self._texts.pop())
 
     def _text(self, text: str) -> None:
-        self._open[-1].text += text
+        self._texts[-1].append(text)
 
     def _refuse(self, *_: object) -> NoReturn:
         raise not_usable("entities are refused", self._name, self._parser.CurrentLineNumber + self._lines_before)

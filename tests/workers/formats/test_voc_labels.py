@@ -1,6 +1,7 @@
 """What is read of one VOC file."""
 
 from contextlib import suppress
+from time import process_time
 
 import orjson
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from schemas.errors import Invalid
 from tests.workers.pictures import a_voc_file, an_object
 from workers.formats.voc_labels import read_labels
+from workers.formats.xml_tree import read_tree
 
 
 def read(text: str | bytes) -> tuple[object, ...]:
@@ -148,3 +150,16 @@ def test_a_file_that_was_cut_or_changed_anywhere_is_read_or_refused(data: st.Dat
 
     with suppress(Invalid):
         assert isinstance(read(changed), tuple)
+
+
+def test_text_between_very_many_elements_is_read_as_fast_as_any() -> None:
+    # Given text in as many pieces as there are elements between them
+    pieces = 1_000_000
+    started = process_time()
+
+    # When it is read
+    root = read_tree(b"<a>" + b"x<b/>" * pieces + b"</a>", name="a.xml")
+
+    # Then all of it is there, and its time did not grow with the square of its length (to 20 s)
+    assert root.text == "x" * pieces
+    assert process_time() - started < 8
