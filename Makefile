@@ -12,10 +12,10 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo serve test faults lint check format bench servers docs lock
+.PHONY: help install demo serve test faults lint check format bench bench-peers servers docs lock
 
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(STAMP) ## set up .venv/ with the locked dependencies
 
@@ -43,8 +43,11 @@ format: $(STAMP) ## write the code the way `make check` wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## measure the budgets beside the recorded figures of the peers [ARGS=--quick]
+bench: $(STAMP) ## measure the budgets beside the recorded figures of the peers [ARGS=--quick] [ARGS=--growth]
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-peers: $(STAMP) ## run the peers that install, each in an environment below build/, on the same pictures
+	$(BIN)/python -m tests.bench.peers $(ARGS)
 
 servers: $(STAMP) ## RabbitMQ, MongoDB, an S3 server and a Docker engine until Ctrl-C, and the settings that name them
 	$(BIN)/python -m tests.servers

@@ -72,9 +72,13 @@ def _link_images(revision: Revision, media: Path, to: Path) -> tuple[list[_Image
         if Path(name).stem.lower() in taken:
             name = f"{asset[:16]}-{name}"
         taken.add(Path(name).stem.lower())
-        (to / SPLITS[meta.tvt_type][0] / name).symlink_to(source)
+        (to / SPLITS[_use(meta)][0] / name).symlink_to(source)
         images.append(_Image(asset, name, len(images) + 1, meta))
     return images, missing
+
+
+def _use(meta: Any) -> int:  # noqa: ANN401 - a message
+    return meta.tvt_type if meta.tvt_type in SPLITS else 0
 
 
 def _stored(media: Path, asset: str) -> Path | None:
@@ -146,7 +150,7 @@ class _Layer:
         """Write the documents of the splits that have an annotated image."""
         to.mkdir()
         for use, (_, name) in SPLITS.items():
-            images = [image for image in self._images if image.meta.tvt_type == use]
+            images = [image for image in self._images if _use(image.meta) == use]
             if listed := [image for image in images if image.asset in self._annotations]:
                 with (to / name).open("wb") as file:
                     file.writelines(self._pieces(listed))

@@ -9,16 +9,20 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 import orjson
 
 from tests.bench.catalogue import ROWS
+from tests.bench.figure import figure
+from tests.bench.growth import GROWING, LARGEST, SIZES, Growing, Points, row_of, seconds_of, size_of, table
 from tests.bench.row import FULL, QUICK, USUAL, Measured, Row, Size
 from tests.bench.table import HEAD, line, record, titled
 
 RECORD: Final = Path("bench.json")
-BUSY: Final = 0.5
+GROWTH_TABLE: Final = Path("growth.md")
+GROWTH_FIGURE: Final = Path("docs/growth.svg")
 
 
 class Failed(Exception):
@@ -28,6 +32,8 @@ class Failed(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Print the table row by row and write bench.json; return 1 if a row could not be measured."""
     given = _parser().parse_args(arguments)
+    if given.growth:
+        return _grow(given)
     size = QUICK if given.quick else FULL if given.full else USUAL
     rows = [row for row in ROWS if given.only.lower() in f"{titled(row, size)} {row.measure}".lower()]
     start = time.perf_counter()
@@ -53,12 +59,38 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
+def _grow(given: argparse.Namespace) -> int:
+    """Measure how the rows grow, and write a table and a figure."""
+    most = given.most or SIZES[-1]
+    measured: list[tuple[Growing, Points, Points]] = []
+    with _data_folder(given.data) as folder:
+        for growing in (one for one in GROWING if given.only.lower() in f"{one.title} {one.measure}".lower()):
+            ours, limit = [], []
+            for count in (size for size in (*SIZES, LARGEST) if size <= min(most, growing.most)):
+                try:
+                    found = _measured(row_of(growing), size_of(count), folder)
+                except Failed as error:
+                    print(f"{growing.title}, {count:,}\n    FAILED: {error}", flush=True)
+                    return 1
+                ours.append((count, seconds_of(growing, found, count)))
+                limit += [(count, median(found.limit))] if found.limit else []
+                print(f"{growing.title}, {count:,} images: {ours[-1][1]:.3g} s, {found.peak_mb:.0f} MB", flush=True)
+            measured.append((growing, ours, limit))
+    text = table(measured)
+    GROWTH_TABLE.write_text(f"{text}\n", encoding="utf-8")
+    GROWTH_FIGURE.write_text(figure(measured), encoding="utf-8")
+    print(f"\n{text}\n\nThe table is in {GROWTH_TABLE}, the figure in {GROWTH_FIGURE}.")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     sizes = parser.add_mutually_exclusive_group()
     sizes.add_argument("--quick", action="store_true", help="10,000 images where it would be 1,000,000")
     sizes.add_argument("--full", action="store_true", help="the COCO document of 118,000 images too")
     parser.add_argument("--only", default="", metavar="TEXT", help="only rows whose title or function has this in it")
+    parser.add_argument("--growth", action="store_true", help="how rows grow from 1,000 images on: a table, a figure")
+    parser.add_argument("--most", type=int, metavar="IMAGES", help="with --growth: up to so many, 10,000,000 at most")
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep the prepared data there, and use it again")
     return parser
 
