@@ -72,7 +72,9 @@ class ImportParameters(MakesVersion):
     source: ImportSource
     """Where the files come from."""
     format: Name | None = None
-    """The annotation format; detected when not given. ``none`` imports images alone."""
+    """The annotation format; detected when not given: ``ark``, ``coco``, ``cvat``, ``datumaro``, ``label-studio``,
+    ``labelme``, ``voc``, ``ymir``, ``yolo``, ``yolo-obb``, ``yolo-pose``, ``yolo-seg``; ``none`` imports images
+    alone."""
     layer: LayerName = GROUND_TRUTH
     """The layer that the annotations go to."""
     base: Ref | None = None
@@ -172,7 +174,9 @@ class ExportParameters(Parameters):
     source: Ref
     """The version to write: ``name@tag``, ``name@3``, or ``name`` for the newest."""
     format: Name
-    """The annotation format."""
+    """The annotation format: ``ark``, ``coco``, ``croissant``, ``cvat``, ``datumaro``, ``label-studio``, ``labelme``,
+    ``ls_json`` (pre-annotations of Label Studio), ``voc``, ``ymir``, ``ymir-coco``, ``yolo``, ``yolo-obb``,
+    ``yolo-pose``, ``yolo-seg``, or ``none`` for images alone."""
     layer: LayerName = GROUND_TRUTH
     """The layer whose annotations are written."""
     classes: tuple[ClassName, ...] = ()

@@ -76,7 +76,7 @@ async def _interrupted(reached: Reached, task: Task) -> None:
     except (YmirError, TimeoutError):  # also where it has just ended by itself
         with suppress(YmirError):
             task = await client.get(Task, at("tasks", task.id))
-    going_on = "" if task.is_final else " and could not be cancelled; the next command on the folder goes on with it"
+    going_on = "" if task.is_final else f" and could not be cancelled; `ymir watch {task.id}` goes on with it"
     say(f"The task {task.id} is {task.state}{going_on}.")
 
 
