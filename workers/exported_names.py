@@ -67,7 +67,8 @@ def _hashes(images: Iterable[ImageRow]) -> Iterable[int]:
 
 
 def _own(image: ImageRow) -> str:
-    return base_name(image.file_name) or image.asset.hex() + SUFFIXES.get(image.media_type, "")
+    # Elsewhere a backslash parts folders, and could lead out of the one that an archive is unpacked in.
+    return base_name(image.file_name).replace("\\", "_") or image.asset.hex() + SUFFIXES.get(image.media_type, "")
 
 
 def _longer(image: ImageRow, name: str) -> str:
