@@ -10,6 +10,8 @@ from workers.formats.json_values import Wrong, a_list, a_number, numbers, polygo
 from workers.formats.parts import ellipse
 
 PERCENT: Final = 100
+# Beyond these a percent says nothing: 20 pixels that come back as 20.000000000000004 would be another box.
+DECIMALS: Final = 9
 
 Size = tuple[int, int]
 
@@ -31,7 +33,7 @@ def _polygon(value: Mapping[str, Any], size: Size) -> AnnotationRow:
     points: list[float] = []
     for position, point in enumerate(a_list(value.get("points"), ".value.points")):
         x, y = numbers(point, f".value.points[{position}]", count=2)
-        points += [x * size[0] / PERCENT, y * size[1] / PERCENT]
+        points += [_pixels(x, size[0]), _pixels(y, size[1])]
     return AnnotationRow(polygons=(polygon_of(tuple(points), ".value.points"),))
 
 
@@ -60,17 +62,21 @@ SHAPES: Final[Mapping[str, Callable[[Mapping[str, Any], Size], AnnotationRow | N
 def place_of(value: Mapping[str, Any], size: Size) -> tuple[float, float]:
     """Return the pixels of a point."""
     x, y = (a_number(value.get(key), f".value.{key}") for key in ("x", "y"))
-    return x * size[0] / PERCENT, y * size[1] / PERCENT
+    return _pixels(x, size[0]), _pixels(y, size[1])
 
 
 def _sides(value: Mapping[str, Any], across: str, down: str, size: Size) -> tuple[float, float]:
     sides = []
     for key, length in ((across, size[0]), (down, size[1])):
-        side = a_number(value.get(key), f".value.{key}") * length / PERCENT
+        side = _pixels(a_number(value.get(key), f".value.{key}"), length)
         if side < 0:
             raise Wrong(f"is negative: {side:g}", f".value.{key}")
         sides.append(side)
     return sides[0], sides[1]
+
+
+def _pixels(percent: float, length: int) -> float:
+    return round(percent * length / PERCENT, DECIMALS)
 
 
 def _turn(value: Mapping[str, Any]) -> float:

@@ -13,6 +13,7 @@ from schemas.splits import Split
 from storage.datasets.rows import AnnotationRow, AssetRow, ImageRow
 from tests.workers.formats.round_trips import write
 from workers.formats.format import Labels, Reading
+from workers.formats.label_studio_shapes import SHAPES
 from workers.formats.listing import list_files
 from workers.formats.oriented import corners_of
 from workers.formats.registry import detect
@@ -57,6 +58,16 @@ def test_boxes_are_percents_of_the_displayed_picture(tmp_path: Path) -> None:
 
     assert labels.annotations == (AnnotationRow("cat", (20.0, 20.0, 10.0, 10.0)),)
     assert labels.displayed
+
+
+@pytest.mark.parametrize("pixel", range(1, 120))
+def test_whole_pixels_come_back_whole(pixel: int) -> None:
+    value = {"x": 0, "y": pixel / 120 * 100, "width": 5, "height": pixel * 100 / 120}
+
+    row = SHAPES["rectangle"](value, (160, 120))
+
+    assert row is not None
+    assert row.box == (0.0, float(pixel), 8.0, float(pixel))
 
 
 def test_boxes_are_turned_about_their_top_left_corner(tmp_path: Path) -> None:
