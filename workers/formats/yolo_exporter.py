@@ -22,7 +22,7 @@ KEPT: Final[Mapping[Variant, frozenset[Field]]] = {
     Variant.ORIENTED: frozenset({"confidence", "rotation"}),
     Variant.KEYPOINTS: frozenset({"confidence", "keypoints"}),
 }
-DIGITS: Final = 9
+DIGITS: Final = 15
 """Decimals of fractions: a ten-thousandth of a pixel in a picture of 100,000."""
 NEAR: Final = 1e-6
 BOX: Final = 4

@@ -15,6 +15,7 @@ from workers.formats.oriented import oriented_box
 from workers.formats.yolo_settings import Variant
 
 BYTES_AT_MOST: Final = 16 << 20
+DECIMALS: Final = 9
 SLACK: Final = 0.01
 """So much may a box leave the picture and be moved back into it; Ultralytics refuses more than that as well."""
 ASTRAY: Final = 1.0
@@ -102,7 +103,8 @@ class YoloParser:
                 message = f"has a key point whose visibility is {visibility:g}; it is 0, 1 or 2"
                 raise _Wrong(message)
             _check_near((x, y))
-            found += (x * size[0], y * size[1], visibility) if visibility or x or y else (0.0, 0.0, 0.0)
+            place = (_pixels(x, size[0]), _pixels(y, size[1]), visibility)
+            found += place if visibility or x or y else (0.0, 0.0, 0.0)
         return AnnotationRow(box=box, keypoints=tuple(found) if any(found) else ()), numbers[wanted:], remark
 
 
@@ -133,12 +135,18 @@ def _box(
         remark = "clipped", f"A box with {least if least < 0 else most:g} was clipped to fractions from 0 to 1."
     x, y, width, height = (min(max(number, 0.0), 1.0) for number in numbers)
     across, down = size
-    return ((x - width / 2) * across, (y - height / 2) * down, width * across, height * down), remark
+    left, top = _pixels(x - width / 2, across), _pixels(y - height / 2, down)
+    return (left, top, _pixels(width, across), _pixels(height, down)), remark
 
 
 def _corners(numbers: Sequence[float], size: tuple[int, int]) -> tuple[float, ...]:
     _check_near(numbers)
-    return tuple(number * size[place % 2] for place, number in enumerate(numbers))
+    return tuple(_pixels(number, size[place % 2]) for place, number in enumerate(numbers))
+
+
+def _pixels(fraction: float, length: int) -> float:
+    # What was whole pixels comes back as such, though its fraction was not exact.
+    return round(fraction * length, DECIMALS)
 
 
 def _check_near(numbers: Sequence[float]) -> None:
