@@ -102,7 +102,7 @@ def _reason(error: OSError | subprocess.CalledProcessError) -> str:
 
 def _datumaro(voc: Path, coco: Path, out: Path) -> Iterator[Timing]:
     python = _environment("datumaro", sys.executable, (DATUMARO,))
-    command = [python, "-c", ON_DATUMARO, voc, coco / "first", out / "datumaro"]
+    command = [str(python), "-c", ON_DATUMARO, str(voc), str(coco / "first"), str(out / "datumaro")]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     for line in done.stdout.splitlines():
         work, tab, seconds = line.partition("\t")
