@@ -43,8 +43,8 @@ async def ran(*arguments: object, cwd: Path, **environment: str) -> Said:
 
 
 async def test_an_interrupted_command_leaves_no_task_and_a_line_in_the_log(repository: Path, tmp_path: Path) -> None:
-    pictures, work = make_pictures(tmp_path / "many", 700, seed=9), tmp_path / "work"
-    given = ("import", "--index-file", pictures / "index.tsv", "--dst-rev", "a@a", "-w", work)
+    work = tmp_path / "work"
+    given = ("import", "--index-file", _very_many(tmp_path / "many"), "--dst-rev", "a@a", "-w", work)
     process = await started(*given, cwd=repository, YMIR_BEAT_SECONDS="0.5")
     async with asyncio.timeout(60):
         while not _is_running(work / "out" / "monitor.txt"):  # noqa: ASYNC110 - it is another process that writes
@@ -155,3 +155,13 @@ def _states(repository: Path) -> set[TaskState]:
     with closing(sqlite3.connect(repository / ".mir" / "ymir.db")) as connection:
         rows = connection.execute("SELECT DISTINCT json_extract(body, '$.state') FROM task").fetchall()
     return {TaskState(row[0]) for row in rows}
+
+
+def _very_many(folder: Path) -> Path:
+    """Return the index of so many pictures that their import is still under way when somebody interrupts it."""
+    pictures = [Path(line) for line in (make_pictures(folder, 200, seed=9) / "index.tsv").read_text().splitlines()]
+    copies = [picture.with_name(f"{number}-{picture.name}") for picture in pictures for number in range(150)]
+    for picture, copy in zip((picture for picture in pictures for _ in range(150)), copies, strict=True):
+        copy.hardlink_to(picture)
+    (folder / "copies.tsv").write_text("".join(f"{copy}\n" for copy in copies))
+    return folder / "copies.tsv"
