@@ -12,7 +12,8 @@ from functools import partial
 import structlog
 
 from workers.images import BadImage
-from workers.importing.inspecting import SECONDS_AT_MOST, Batch, Found, Job, inspect_files
+from workers.importing.inspecting import SECONDS_AT_MOST, Batch, Found, inspect_files
+from workers.importing.job import Job
 from workers.importing.knowledge import Knowledge
 from workers.pool_process import begin
 

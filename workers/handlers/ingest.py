@@ -30,7 +30,7 @@ from workers.image_pool import ImagePool
 from workers.images import Limits
 from workers.importing.assets import Assets
 from workers.importing.classes import ClassResolver
-from workers.importing.inspecting import Job
+from workers.importing.job import Job
 from workers.importing.seen import SeenAssets
 from workers.importing.segments import Segments
 from workers.importing.settings import ImportSettings

@@ -3,25 +3,23 @@
 import hashlib
 import signal
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from itertools import chain, pairwise
-from pathlib import Path
+from collections.abc import Mapping
+from itertools import chain
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.annotations import ATTRIBUTES, LayerName
-from schemas.errors import Fault, Invalid
-from schemas.exchange_parameters import UnknownClasses
+from schemas.errors import Fault
 from schemas.reports import Finding
 from storage.datasets.packing import Packed, packed
 from storage.datasets.rows import ID_BYTES, AnnotationRow, ImageRow
-from workers.formats.format import FileRecord, Labels, Parse, ParsePart, Part, with_layers
-from workers.formats.frames import is_displayed, stored_size, to_displayed
-from workers.images import BadImage, Limits, inspect_unless_known
+from workers.formats.format import FileRecord
+from workers.images import BadImage, inspect_unless_known
 from workers.importing.classes import ClassResolver, Unknown
-from workers.importing.known import Known
+from workers.importing.job import Job
+from workers.importing.said import Rows, labels_of, said_by
 
 SECONDS_AT_MOST: Final = 120
 """How long one file may take before its process is ended."""
@@ -31,27 +29,6 @@ POINTS_AS_ONE: Final = 8
 SAID_BYTES: Final = 16
 _TAIL: Final = slice(AnnotationRow._fields.index("crowd"), AnnotationRow._fields.index("id"))
 _PLAIN: Final = AnnotationRow()[_TAIL]
-
-Rows = tuple[AnnotationRow, ...]
-
-
-class Job(NamedTuple):
-    """Some images to inspect, and how what is said of them is to be read."""
-
-    folder: Path
-    records: tuple[FileRecord, ...]
-    limits: Limits
-    layer: LayerName
-    parse: Parse | None = None
-    """Reads the files of annotations."""
-    parse_part: ParsePart | None = None
-    """Reads parts of documents about many images."""
-    names: Mapping[str, str] = {}
-    """The main name of each class and alias."""
-    policy: UnknownClasses = UnknownClasses.ADD
-    known: Known = Known()
-    images: bool = True
-    """False: only the files of annotations are read."""
 
 
 class Found(NamedTuple):
@@ -85,12 +62,6 @@ class Batch(NamedTuple):
     layers: Mapping[LayerName, LayerPack] = {}
     unknown: Mapping[str, Unknown] = {}
     """Classes that the project does not know."""
-
-
-class _Said(NamedTuple):
-    layers: dict[LayerName, Rows]
-    findings: tuple[Finding, ...] = ()
-    faults: tuple[Fault, ...] = ()
 
 
 def inspect_files(job: Job) -> Batch:
@@ -128,10 +99,10 @@ def said_of(
 ) -> tuple[Found, dict[LayerName, Rows]]:
     """Return what is found of an image that was looked at already, and the annotations of each layer."""
     row = image if isinstance(image, ImageRow) else None
-    labels, faults = _labels(job, record, row)
+    labels, faults = labels_of(job, record, row)
     if isinstance(image, BadImage) or labels is None:
         return Found(image, faults=faults), {}
-    said = _said(job, record, labels, row, classes)
+    said = said_by(labels, job, record, row, classes)
     if row is None or faults or said.faults:
         return Found(image, faults=(*faults, *said.faults), findings=said.findings), {}
     own = said.layers.get(job.layer, ())
@@ -145,96 +116,6 @@ def said_of(
         findings=said.findings,
     )
     return found, said.layers
-
-
-def _labels(job: Job, record: FileRecord, image: ImageRow | None) -> tuple[Labels | None, tuple[Fault, ...]]:
-    """Return what a record says itself and what all its files say, and what is wrong in any."""
-    faults = [*record.faults]
-    layers: dict[LayerName, Labels] = {}
-    labels = record.labels
-    own = {} if record.labels_file is None else {None: (record.labels_file, record.part)}
-    for layer, (name, part) in (*own.items(), *record.layer_files.items()):
-        try:
-            found = _read(job, name, part, image)
-        except Invalid as error:
-            faults += error.faults
-            continue
-        except OSError as error:
-            faults.append(Fault(f"cannot be read: {error.strerror}", name))
-            continue
-        if found is not None and layer is None:
-            labels = found if labels is None else _joined(found, labels)
-        elif found is not None and layer is not None:
-            layers[layer] = found
-    return (with_layers(labels, layers) if layers else labels), tuple(faults)
-
-
-def _joined(found: Labels, labels: Labels) -> Labels:
-    """Return what a file says with what a record says itself for other layers."""
-    return found._replace(
-        layers={**labels.layers, **found.layers},
-        dropped=(*found.dropped, *labels.dropped),
-        findings=(*found.findings, *labels.findings),
-    )
-
-
-def _read(job: Job, name: str, part: Part | None, image: ImageRow | None) -> Labels | None:
-    if part is not None and job.parse_part is not None:
-        return job.parse_part(job.folder / name, name=name, image=image, part=part)
-    return None if job.parse is None else job.parse(job.folder / name, name=name, image=image)
-
-
-def _said(job: Job, record: FileRecord, labels: Labels, image: ImageRow | None, classes: ClassResolver) -> _Said:
-    where = record.labels_file or record.image
-    if record.part is not None:
-        where += record.part.where or f": [{record.part.position}]"
-    findings = [Finding(subject=where, detail=f"{one} cannot be kept.", kind="not kept") for one in labels.dropped]
-    findings += labels.findings
-    turns = image is not None and not labels.displayed and not is_displayed(labels.size, image)
-    layers = {name: classes.resolve(rows, where=where) for name, rows in labels.layers.items()}
-    if labels.annotated:
-        layers[job.layer] = classes.resolve(labels.annotations, where=where)
-    faults = (*_clashes(job, labels, where), *chain.from_iterable(_twice(rows, where) for rows in layers.values()))
-    if image is not None and turns and any(layers.values()):
-        layers = {name: tuple(to_displayed(row, image) for row in rows) for name, rows in layers.items()}
-        detail = f"Annotations were turned with the image, whose EXIF orientation is {image.orientation}."
-        findings.append(Finding(subject=record.image, detail=detail, kind="turned"))
-    if image is not None:
-        findings += _doubts(record, labels, image, layers)
-    if labels.attributes:
-        layers[ATTRIBUTES] = (AnnotationRow(attributes=labels.attributes),)
-    return _Said(layers, tuple(findings), faults)
-
-
-def _doubts(record: FileRecord, labels: Labels, image: ImageRow, layers: Mapping[LayerName, Rows]) -> Iterator[Finding]:
-    """Yield what does not fit the picture; all of it is kept."""
-    if labels.size is not None and labels.size not in {(image.width, image.height), stored_size(image)}:
-        stated = " x ".join(map(str, labels.size))
-        detail = f"It is said to have {stated} pixels, and has {image.width} x {image.height}."
-        yield Finding(subject=record.image, detail=detail, kind="size")
-    outside = sum(_reaches_out(row, image) for rows in layers.values() for row in rows)
-    if outside:
-        detail = f"{outside} boxes reach outside of the picture of {image.width} x {image.height} pixels."
-        yield Finding(subject=record.image, detail=detail, kind="box outside")
-
-
-def _reaches_out(row: AnnotationRow, image: ImageRow) -> bool:
-    if row.box is None or row.rotation:
-        return False
-    x, y, width, height = row.box
-    # Formats that count pixels from 1 begin and end one further.
-    return x < -1 or y < -1 or x + width > image.width + 1 or y + height > image.height + 1
-
-
-def _clashes(job: Job, labels: Labels, where: str) -> Iterator[Fault]:
-    for layer in sorted(labels.layers.keys() & {job.layer, ATTRIBUTES}):
-        yield Fault(f"has a layer {layer!r} of its own; import into a layer of another name", where)
-
-
-def _twice(rows: Rows, where: str) -> tuple[Fault, ...]:
-    ids = sorted(row.id for row in rows if row.id is not None)
-    twice = [one for one, following in pairwise(ids) if one == following]
-    return (Fault(f"several annotations of the image have the id {twice[0].hex()}", where),) if twice else ()
 
 
 def _weight(row: AnnotationRow) -> int:

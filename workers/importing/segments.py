@@ -19,7 +19,8 @@ from storage.datasets.library import Library
 from storage.datasets.packing import Packed, joined, packed, part, unpacked
 from storage.datasets.rows import ImageRow
 from storage.datasets.segments import packed_segment
-from workers.importing.inspecting import LayerPack, Rows
+from workers.importing.inspecting import LayerPack
+from workers.importing.said import Rows
 
 WEIGHT_AT_MOST: Final = 400_000
 """A segment is ended after so many annotations, those with many points counted as several, so that an import needs the

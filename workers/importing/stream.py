@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from workers.formats.format import FileRecord
 from workers.image_pool import ImagePool
-from workers.importing.inspecting import Batch, Job
+from workers.importing.inspecting import Batch
+from workers.importing.job import Job
 
 FIRST: Final = 32
 LEAST: Final = 4

@@ -23,7 +23,8 @@ from workers.formats.registry import FORMATS, detect, exporter_named, format_nam
 from workers.formats.rle import mask_of
 from workers.images import Limits
 from workers.importing.classes import ClassResolver
-from workers.importing.inspecting import Job, said_of
+from workers.importing.inspecting import said_of
+from workers.importing.job import Job
 
 CLASSES: Final = ("dog", "big cat", "名 & <b>'\"")
 NEAR: Final = 1e-3

@@ -16,7 +16,8 @@ from workers.formats.registry import detect
 from workers.formats.rle import mask_of
 from workers.images import Limits, inspect_image
 from workers.importing.classes import ClassResolver
-from workers.importing.inspecting import Job, said_of
+from workers.importing.inspecting import said_of
+from workers.importing.job import Job
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -23,7 +23,8 @@ from workers.formats.format import FileRecord
 from workers.formats.voc import parse_file
 from workers.image_pool import ImagePool
 from workers.images import BadImage, Limits, inspect_image
-from workers.importing.inspecting import Batch, Found, Job, inspect_files
+from workers.importing.inspecting import Batch, Found, inspect_files
+from workers.importing.job import Job
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ from pathlib import Path
 from workers.formats.format import FileRecord
 from workers.image_pool import ImagePool
 from workers.images import Limits
-from workers.importing.inspecting import Job
+from workers.importing.job import Job
 
 async def main():
     pool = ImagePool(processes=1)
