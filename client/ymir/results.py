@@ -14,8 +14,7 @@ from schemas.tasks import Task
 async def results(client: Client, task: Task, *, fetched_to: Path | None = None) -> list[str]:
     """Return lines about the version, model, evaluation and archive that a task made."""
     result, lines = task.result, list[str]()
-    projects = client.items(Project, at("projects"))
-    project = "".join([project.name async for project in projects if project.id == task.project])
+    project = await project_name(client, task)
     if result.dataset is not None and result.number is not None:
         path = at("projects", project, "datasets", result.dataset, "versions", result.number)
         version = await client.get(Version, path)
@@ -31,6 +30,12 @@ async def results(client: Client, task: Task, *, fetched_to: Path | None = None)
     if result.labeling is not None:
         lines.append(f"labeling job {result.labeling}")
     return lines
+
+
+async def project_name(client: Client, task: Task) -> str:
+    """Return the name of the project of a task."""
+    projects = client.items(Project, at("projects"))
+    return "".join([project.name async for project in projects if project.id == task.project])
 
 
 def model_line(model: Model) -> str:

@@ -15,7 +15,7 @@ from client.calls import Refused
 from client.reach import Reached
 from client.ymir.ending import FAILED, say
 from client.ymir.progress import Display, bytes_shown, displayed
-from client.ymir.results import results
+from client.ymir.results import project_name, results
 from client.ymir.telling import tell
 from schemas.errors import YmirError
 from schemas.tasks import Task, TaskState
@@ -90,20 +90,25 @@ async def _ended(client: Client, task: Task, given: Namespace) -> int:
         _say_report(task)
         return FAILED
     if task.state is TaskState.WAITING:
-        say(f"The task waits for {task.waiting_for or 'an answer'}. {_how_to_answer(task)}")
+        say(f"The task {task.id} waits for {task.waiting_for or 'an answer'}. {await _how_to_answer(client, task)}")
     if not given.json:
-        for line in await results(client, task, fetched_to=getattr(given, "to", None)):
-            tell(line)
-        for line in _summary(task.result.summary):
+        lines = await results(client, task, fetched_to=getattr(given, "to", None))
+        for line in [*lines, *_summary(task.result.summary)] or [f"{task.id} is {task.state}"]:
             tell(line)
         _say_report(task)
     return 0
 
 
-def _how_to_answer(task: Task) -> str:
+async def _how_to_answer(client: Client, task: Task) -> str:
     if task.result.conflicts is not None:
         return f"`ymir conflicts {task.id}` lists them, `ymir resolve {task.id} 0=ours 1=theirs` settles them."
-    return f"`ymir watch {task.id}` follows it."
+    if task.result.labeling is not None:
+        job = at("projects", await project_name(client, task), "labeling", task.result.labeling)
+        return (
+            f"`ymir api get {job}` shows how far it is and `ymir api get {job}/items` what is to be labeled; "
+            f"`ymir api post {job}/close` ends it, and `ymir watch {task.id}` goes on with what is labeled."
+        )
+    return f"`ymir watch {task.id}` says when it goes on."
 
 
 def _say_report(task: Task) -> None:

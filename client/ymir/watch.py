@@ -3,13 +3,10 @@
 from argparse import ArgumentParser, Namespace
 from typing import Final
 
-from client.api import Client, at
-from client.calls import Refused
-from client.reach import is_unattended, reached
-from client.ymir.ending import FAILED, run, say
-from client.ymir.progress import displayed
+from client.api import at
+from client.reach import Reached, is_unattended, reached
+from client.ymir.ending import run, say
 from client.ymir.reaching import add_common, project_of, reading, target
-from client.ymir.results import results
 from client.ymir.telling import tell
 from client.ymir.waiting import followed
 from schemas.events import LoggedEvent
@@ -37,30 +34,15 @@ async def _watch(given: Namespace) -> int:
 
 
 async def _task(given: Namespace) -> int:
-    """Follow a task to its end; do it here if it was left in a folder by a command that was killed."""
+    """Follow a task to its end, or until people are to answer; do it here if a killed command left it in a folder."""
     async with reading(given) as client:
         task = await client.get(Task, at("tasks", given.task))
         if task.state not in UNDER_WAY or not await is_unattended(target(given)):
-            return await _followed(client, task, given)
+            return await followed(Reached(client, is_own=False), task, given)
     async with reached(target(given)) as found:
         if found.is_own:
             say("No service runs on the folder: the task is done here and now.")
         return await followed(found, task, given)
-
-
-async def _followed(client: Client, task: Task, given: Namespace) -> int:
-    with displayed() as display:
-        async for now in client.looks(task):
-            task = now
-            display.show(task.parameters.type, task.progress.fraction, task.progress.phase or str(task.state))
-    if given.json:
-        tell(task.model_dump_json())
-    if task.state is not TaskState.SUCCEEDED:
-        say(str(Refused(task.problem)) if task.problem else f"The task {task.id} was cancelled.")
-        return FAILED
-    if not given.json:
-        tell("\n".join(await results(client, task)) or f"{task.id} has succeeded")
-    return 0
 
 
 def _line(logged: LoggedEvent) -> str:

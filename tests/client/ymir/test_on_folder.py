@@ -178,6 +178,24 @@ def test_a_task_that_nobody_works_on_is_done_by_whoever_watches_it(ymir: Ymir) -
     assert watched.lines[0].startswith("few@1: 1 images")
 
 
+def test_watching_what_waits_for_people_says_what_they_can_do(ymir: Ymir) -> None:
+    ymir("classes", "--add", "dog", "--add", "cow")
+    ymir("branch", "train", "--into", "other")
+    ymir("relabel", "train", "cat=dog", "--into", "train")
+    ymir("relabel", "other", "cat=cow", "--into", "other")
+    lines = ["--ours", "train", "--theirs", "other", "--base", "train@1", "--on-conflict", "ask"]
+    merge = Task.model_validate_json(ymir("merge", *lines, "--into", "both", "--json").out)
+    label = Task.model_validate_json(ymir("label", "train", "--classes", "cat", "--into", "labeled", "--json").out)
+
+    merging, labeling = (ymir("watch", task.id) for task in (merge, label))
+
+    assert (merging.status, labeling.status) == (0, 0)
+    assert f"waits for answers to 3 conflicts. `ymir conflicts {merge.id}` lists them" in merging.err
+    job = f"/v1/projects/cats/labeling/{label.result.labeling}"
+    assert f"waits for answers. `ymir api get {job}` shows how far it is" in labeling.err
+    assert ymir("api", "get", job).status == 0
+
+
 def test_a_folder_without_data_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = on_folder(tmp_path / "none", capsys, project="p")("log", "train")
 
