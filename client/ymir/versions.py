@@ -4,11 +4,12 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
 from client.api import Client, at
+from client.ymir.differing import lines_of
 from client.ymir.ending import run
 from client.ymir.reaching import add_common, changing, project_of, reading
 from client.ymir.telling import counts_of, name_of, table, tell, tell_all
 from schemas.datasets import Tag, TagChange, Version
-from schemas.diffs import AssetChanges, VersionDiff
+from schemas.diffs import AssetChanges, AssetDiff, ChangeKind, VersionDiff
 from schemas.errors import Invalid
 from schemas.refs import parse_ref
 from schemas.statistics import LayerStatistics, VersionStatistics
@@ -37,6 +38,12 @@ def add_diff(parser: ArgumentParser, _: str) -> None:
     """Add the arguments of ``ymir diff``."""
     parser.add_argument("before", metavar="BEFORE", help="a version")
     parser.add_argument("after", metavar="AFTER", help="the version that it is compared with")
+    parser.add_argument("--assets", action="store_true", help="list each asset that differs, with its annotations")
+    told = "implies --assets: only changes of this layer; may be repeated"
+    parser.add_argument("--layer", action="append", default=[], metavar="LAYER", help=told)
+    kinds = [str(kind) for kind in ChangeKind]
+    told = "implies --assets: only changes of this kind; may be repeated"
+    parser.add_argument("--change", action="append", default=[], choices=kinds, metavar="|".join(kinds), help=told)
     add_common(parser)
     parser.set_defaults(run=lambda given: run(_diff(given)))
 
@@ -130,12 +137,22 @@ async def _diff(given: Namespace) -> int:
         before = await client.version(project, given.before)
         after = await client.version(project, given.after)
         path = at("projects", project, "datasets", after.dataset_name, "versions", after.number, "diff")
+        if given.assets or given.layer or given.change:
+            return await _differing(client, f"{path}/assets", name_of(before), given)
         found = await client.get(VersionDiff, path, against=name_of(before))
     if given.json:
         tell(found.model_dump_json())
         return 0
     for line in _changes(found):
         tell(line)
+    return 0
+
+
+async def _differing(client: Client, path: str, against: str, given: Namespace) -> int:
+    query = {"against": against, "layer": given.layer, "change": given.change}
+    async for diff in client.items(AssetDiff, path, **query):
+        for line in [diff.model_dump_json()] if given.json else lines_of(diff):
+            tell(line)
     return 0
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from client.commands import main
 from schemas.datasets import Version
+from schemas.diffs import AssetDiff, ChangeKind
 from schemas.tasks import Task, TaskState
 from tests.client.ymir.command import Ymir, on_folder
 from tests.workers.pictures import a_voc_file, a_voc_folder, an_object
@@ -70,6 +71,22 @@ def test_versions_are_made_listed_shown_and_compared(ymir: Ymir) -> None:
     assert [line.split()[0] for line in ymir("datasets").lines] == ["both", "few", "train"]
     shown = [json.loads(line) for line in ymir("log", "both", "--json").lines]
     assert [Version.model_validate(line).dataset_name for line in shown] == ["both", "few", "train"]
+
+
+def test_a_diff_lists_assets_and_their_annotations(ymir: Ymir) -> None:
+    ymir("classes", "--add", "dog")
+    ymir("relabel", "train", "cat=dog", "--into", "train")
+    ymir("sample", "train", "--count", "2", "--into", "few")
+
+    relabeled = ymir("diff", "train@1", "train@2", "--assets")
+    removed = ymir("diff", "train", "few", "--change", "removed", "--json")
+
+    assert [line.split("  ")[1] for line in relabeled.lines if line[0] != " "] == ["changed", "changed"]
+    changes = [line for line in relabeled.lines if line.startswith("  ~ ground_truth: ")]
+    assert len(changes) == 3
+    assert all(line.endswith(" 10x5: class cat → dog") for line in changes)
+    assert [AssetDiff.model_validate_json(line).changes for line in removed.lines] == [(ChangeKind.REMOVED, ChangeKind.UNANNOTATED)]
+    assert ymir("diff", "train@1", "train@2", "--layer", "attributes").out == ""
 
 
 def test_tags_branches_and_reverts(ymir: Ymir) -> None:
