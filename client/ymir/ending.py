@@ -4,26 +4,30 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from client.terminal import write
+from client.ymir.wording import worded
 from schemas.errors import YmirError
 
 FAILED: Final = 1
 INTERRUPTED: Final = 128 + signal.SIGINT
 TERMINATED: Final = 128 + signal.SIGTERM
+NO_OPTIONS: Final[Mapping[str, str]] = {}
 
 
-def run(work: Coroutine[Any, Any, int]) -> int:
+def run(work: Coroutine[Any, Any, int], *, options: Mapping[str, str] = NO_OPTIONS) -> int:
     """Do the work of a command, and return its exit status; what goes wrong is said on standard error.
+
+    ``options`` are those of the command by the pointers of what they give.
 
     SIGINT and SIGTERM cancel the work, which may still tidy up; a second SIGINT ends it at once.
     """
     try:
         return asyncio.run(_terminable(work))
     except YmirError as error:
-        say(told(error))
+        say(worded(told(error), options))
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -75,6 +75,16 @@ def parameters_of(given: Namespace) -> dict[str, Any]:
     return found
 
 
+def by_pointer(parser: ArgumentParser) -> dict[str, str]:
+    """Return what each parameter is called on the command line, by its JSON pointer."""
+    actions = [action for action in parser._actions if action.dest.startswith(PREFIX)]  # noqa: SLF001 - nothing else tells it
+    return {
+        f"/{path.replace('.', '/')}": action.option_strings[0] if action.option_strings else path.upper()
+        for action in actions
+        if (path := action.dest.removeprefix(PREFIX))
+    }
+
+
 def _folded(value: Any) -> Any:  # noqa: ANN401 - whatever was given
     """Return what was given in several words, or under several options, as one list or map."""
     if isinstance(value, list) and all(isinstance(part, list) for part in value):

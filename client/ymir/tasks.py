@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from client.reach import reached
 from client.ymir.ending import run
-from client.ymir.options import add_options, parameters_named, parameters_of
+from client.ymir.options import add_options, by_pointer, parameters_named, parameters_of
 from client.ymir.reaching import add_common, project_of, target
 from client.ymir.sending import asked, local_path
 from client.ymir.waiting import followed
@@ -36,6 +36,7 @@ def add(parser: ArgumentParser, command: str) -> None:
     parser.description = kind.__doc__
     implied = ("dataset",) if type_name == "revert" else ()
     add_options(parser, kind, positional=POSITIONAL.get(type_name, default), without=implied)
+    parser.set_defaults(options=by_pointer(parser))
     add_waiting(parser)
     if type_name in {"import", "import_model"}:
         parser.add_argument("--on-server", action="store_true", help="SOURCE is a path on the machine of the service")
@@ -63,4 +64,4 @@ def _run(type_name: str, given: Namespace) -> int:
     parameters = {"type": type_name, **parameters_of(given)}
     if type_name == "revert":
         parameters["dataset"] = parse_ref(parameters["source"]).dataset
-    return run(done(parameters, given))
+    return run(done(parameters, given), options=given.options)

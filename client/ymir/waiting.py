@@ -13,10 +13,11 @@ from pydantic_core import to_json
 from client.api import Client, at
 from client.calls import Refused
 from client.reach import Reached
-from client.ymir.ending import FAILED, say
+from client.ymir.ending import FAILED, NO_OPTIONS, say
 from client.ymir.progress import Display, bytes_shown, displayed
 from client.ymir.results import project_name, results
 from client.ymir.telling import tell
+from client.ymir.wording import worded
 from schemas.errors import YmirError
 from schemas.tasks import Task, TaskState
 
@@ -86,7 +87,8 @@ async def _ended(client: Client, task: Task, given: Namespace) -> int:
     if given.json:
         tell(task.model_dump_json())
     if task.problem is not None or task.state is TaskState.CANCELLED:
-        say(str(Refused(task.problem)) if task.problem else f"The task {task.id} was cancelled.")
+        told = str(Refused(task.problem)) if task.problem else f"The task {task.id} was cancelled."
+        say(worded(told, getattr(given, "options", NO_OPTIONS)))
         _say_report(task)
         return FAILED
     if task.state is TaskState.WAITING:

@@ -60,6 +60,7 @@ def test_versions_are_made_listed_shown_and_compared(ymir: Ymir) -> None:
     assert (merged.status, task.state, task.result.number) == (0, TaskState.SUCCEEDED, 1)
     assert refused.status == 1
     assert "annotations/1.xml: the class 'dog' is unknown; it has 1 annotations" in refused.err
+    assert "or import with --unknown-classes add or ignore." in refused.err
     assert f"ymir task report {first_id(ymir('tasks', '--state', 'failed').out)}" in refused.err
     assert [line.split()[0] for line in ymir("log", "both").lines] == ["both@1", "few@1", "train@1"]
     assert "[first]" in ymir("log", "train").out
@@ -85,7 +86,9 @@ def test_a_diff_lists_assets_and_their_annotations(ymir: Ymir) -> None:
     changes = [line for line in relabeled.lines if line.startswith("  ~ ground_truth: ")]
     assert len(changes) == 3
     assert all(line.endswith(" 10x5: class cat → dog") for line in changes)
-    assert [AssetDiff.model_validate_json(line).changes for line in removed.lines] == [(ChangeKind.REMOVED, ChangeKind.UNANNOTATED)]
+    assert [AssetDiff.model_validate_json(line).changes for line in removed.lines] == [
+        (ChangeKind.REMOVED, ChangeKind.UNANNOTATED)
+    ]
     assert ymir("diff", "train@1", "train@2", "--layer", "attributes").out == ""
 
 
@@ -163,7 +166,7 @@ def test_what_does_not_exist_is_told_with_what_does(
     assert {near.status, none.status, other.status, gone.status} == {1}
     assert "There is no project 'cast'.\nIs 'cats' meant?" in near.err
     assert "YMIR_PROJECT. There are: cats." in none.err
-    assert "/source: There is no dataset 'trian'." in other.err
+    assert "  SOURCE: There is no dataset 'trian'." in other.err
     assert f"There is nothing at {tmp_path / 'vok'}" in gone.err
 
 
