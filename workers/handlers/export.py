@@ -11,6 +11,7 @@ import orjson
 from pydantic import JsonValue
 
 from schemas.annotations import ATTRIBUTES, GROUND_TRUTH, LayerName
+from schemas.counts import counted
 from schemas.datasets import Version
 from schemas.errors import Invalid, NotFound
 from schemas.exchange_parameters import ExportParameters
@@ -73,8 +74,14 @@ async def export(work: Work[ExportParameters], *, library: Library, blobs: Blobs
     return Outcome(
         result=TaskResult(archive=await blobs.put_file(archive, media_type="application/zip"), summary=summary),
         report=await blobs.put(report.model_dump_json().encode(), media_type="application/json"),
-        warnings=tuple(f"{count} x {kind}: see the report." for kind, count in losses.counts.items()),
+        warnings=_warnings(losses),
     )
+
+
+def _warnings(losses: Findings) -> tuple[str, ...]:
+    """Say that something is lost; of what kinds it is, the summary says."""
+    count = losses.counts.total()
+    return (f"The archive lacks what its format cannot hold: {counted(count, 'loss', 'losses')}.",) if count else ()
 
 
 class _Names:

@@ -146,6 +146,10 @@ async def test_what_a_format_cannot_hold_is_counted(place: Place) -> None:
         "types of attributes": 1,
     }
     assert coco.result.summary["losses"] == {"annotations without a place": 1}
+    assert [outcome.warnings for outcome in (voc, coco)] == [
+        ("The archive lacks what its format cannot hold: 10 losses.",),
+        ("The archive lacks what its format cannot hold: 1 loss.",),
+    ]
 
 
 async def test_each_loss_is_told_with_its_image_and_annotation(place: Place) -> None:
