@@ -4,6 +4,7 @@ from pathlib import Path
 
 from client.admin import BackedUp
 from client.ymir.telling import size
+from schemas.counts import counted
 from storage.collection.collect import Collected
 from storage.collection.sweep import Tally
 
@@ -12,14 +13,19 @@ def collected(found: Collected) -> str:
     """Return what a collection removed and what stays, in a few lines."""
     removed = "would remove" if found.dry_run else "removed"
     since = f"{found.horizon:%Y-%m-%d %H:%M} UTC"
+    documents = ", ".join(
+        counted(count, of)
+        for count, of in ((found.versions, "version"), (found.datasets, "dataset"), (found.models, "model"))
+    )
     lines = [
-        f"{removed} for good: {found.versions:,} versions, {found.datasets:,} datasets, {found.models:,} models",
+        f"{removed} for good: {documents}",
         f"{removed}: {_tally(found.removed)} that nothing names",
         f"named: {_tally(found.named)}",
         f"kept without a name, since they are younger than {since}: {_tally(found.young)}",
     ]
     if found.held:
-        lines.append(f"kept though hidden long ago, since something refers to them: {found.held:,} versions or models")
+        held = counted(found.held, "version or model", "versions or models")
+        lines.append(f"kept though hidden long ago, since something refers to them: {held}")
     return "\n".join(lines)
 
 
@@ -30,4 +36,4 @@ def backed_up(found: BackedUp, to: Path) -> str:
 
 
 def _tally(tally: Tally) -> str:
-    return f"{tally.blobs:,} blobs, {size(tally.bytes)}"
+    return f"{counted(tally.blobs, 'blob')}, {size(tally.bytes)}"

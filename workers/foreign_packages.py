@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from schemas.annotations import ClassName, ObjectType
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from workers.executors.contract import OBJECT_TYPES
 from workers.executors.training_result import OLD_STAGE, TrainingResult, checked_stages
@@ -42,7 +43,7 @@ def read_package(folder: Path) -> ForeignPackage:
     classes = _classes(config, faults)
     object_type = _object_type(info.get("object_type"), faults)
     if faults:
-        raise Invalid(f"The package has {len(faults)} faults.", step=STEP, faults=faults)
+        raise Invalid(f"The package has {counted(len(faults), 'fault')}.", step=STEP, faults=faults)
     executor, evaluation = context.get("executor"), info.get("evaluate_config")
     return ForeignPackage(
         result,

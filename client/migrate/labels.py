@@ -8,6 +8,7 @@ from typing import Any, Final
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from schemas.projects import ClassEntry
 
@@ -36,7 +37,7 @@ def read_labels(path: Path) -> Labels:
         except ValidationError as error:
             faults.append(Fault(f"is no class: {error.errors()[0]['msg']}", where))
     if faults:
-        raise Invalid(f"The label file {path} has {len(faults)} faults.", step=STEP, faults=faults)
+        raise Invalid(f"The label file {path} has {counted(len(faults), 'fault')}.", step=STEP, faults=faults)
     return labels
 
 

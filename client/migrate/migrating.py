@@ -16,6 +16,7 @@ from client.migrate.names import Target, targets
 from client.migrate.repository import Repository, Revision, RevisionName, sources_of
 from client.migrate.staging import stage
 from schemas.annotations import ObjectType
+from schemas.counts import counted
 from schemas.datasets import Version
 from schemas.errors import Invalid
 from schemas.models import Model
@@ -128,7 +129,7 @@ async def _bring_revision(
     result.versions += 1
     result.left_out += staged.left_out
     result.left_out["images that are not in the media store, or are damaged there"] += len(staged.missing)
-    tell(f"{name}: {names[str(name)].ref}, {staged.images} images" + _missing(staged.missing))
+    tell(f"{name}: {names[str(name)].ref}, {counted(staged.images, 'image')}" + _missing(staged.missing))
 
 
 def _import(revision: Revision, names: Mapping[str, Target]) -> dict[str, Any]:

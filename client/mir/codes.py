@@ -55,12 +55,12 @@ class _Rule(NamedTuple):
 
 # The first that fits counts.
 _RULES: Final = (
-    _Rule("import", r"unknown to the project", Code.UNKNOWN_TYPES),
-    _Rule("copy", r"unknown to the project", Code.INVALID_MIR_REPO),
+    _Rule("import", r"The project does not know", Code.UNKNOWN_TYPES),
+    _Rule("copy", r"The project does not know", Code.INVALID_MIR_REPO),
     _Rule("merge|fuse", r"\d+ conflicts?: assets", Code.MERGE_ERROR),
     _Rule("train", r"nothing to train on", Code.EMPTY_TRAIN_SET),
     _Rule("train", r"nothing to validate on", Code.EMPTY_VAL_SET),
-    _Rule("train", r"both in training and in validation", Code.MERGE_ERROR),
+    _Rule("train", r"[Bb]oth in training and in validation", Code.MERGE_ERROR),
     _Rule("mine|infer", r"no candidate|no image", Code.MERGE_ERROR),
     _Rule("train|mine|infer", r"ended without writing|wrote no", Code.NO_RESULT),
     _Rule("mine|infer|train", r"no such model|no such stage|model package", Code.INVALID_MODEL),
@@ -69,7 +69,7 @@ _RULES: Final = (
     _Rule("", r"monitor\.txt", Code.INVALID_MONITOR_FILE),
     _Rule("train|mine|infer", r"executor (ended|exited|failed|was)|exit(ed)? (status|code)", Code.CONTAINER_ERROR),
     _Rule("import", r"cannot be (opened|read)|nothing at|Nothing is at|no image to import", Code.INVALID_FILE),
-    _Rule("import|copy", r"faults; nothing was imported|can be used|are not in the format", Code.INVALID_DATASET),
+    _Rule("import|copy", r"faults?; nothing was imported|can be used|are not in the format", Code.INVALID_DATASET),
     _Rule("evaluate|export|filter", r"has no layer", Code.NO_ANNOTATIONS),
     _Rule("", r"[Nn]o space|disk is full|permission", Code.PERMISSION_ERROR),
 )

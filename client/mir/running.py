@@ -16,6 +16,7 @@ from client.mir.repository import Entry, open_repository
 from client.mir.revs import Rev, parse_dst_rev
 from client.mir.session import Session, working
 from client.mir.telling import end_progress, show_progress, tell
+from schemas.counts import counted
 from schemas.datasets import Version
 from schemas.errors import YmirError
 from schemas.reports import Report
@@ -78,7 +79,7 @@ class Run(NamedTuple):
         # Counted now, so that `mir show` need not.
         await counted_state(self.session, version, tid=self.to.tid)
         self.done(task)
-        tell(f"{self.to}: {version.counts.images} assets")
+        tell(f"{self.to}: {counted(version.counts.images, 'asset')}")
 
     def done(self, task: Task | None, *, kind: str = "") -> None:
         """End the command: what it did is remembered, and its branch the current one."""

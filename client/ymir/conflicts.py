@@ -12,6 +12,7 @@ from client.ymir.telling import tell_all
 from client.ymir.waiting import followed
 from schemas.annotations import Annotation
 from schemas.conflicts import Conflict, ConflictStatus, Take
+from schemas.counts import counted
 from schemas.errors import Invalid
 from schemas.tasks import Task
 
@@ -64,7 +65,8 @@ async def _resolve(given: Namespace) -> int:
         path = at("tasks", given.task)
         status = await found.client.post(ConflictStatus, f"{path}/conflicts/resolve", body)
         if status.open:
-            say(f"{status.open:,} of {status.total:,} conflicts are open: `ymir conflicts {given.task} --open`.")
+            of = counted(status.total, "conflict")
+            say(f"Open are {status.open:,} of {of}: `ymir conflicts {given.task} --open`.")
             return 0
         return await followed(found, await found.client.get(Task, path), given)
 

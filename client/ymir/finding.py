@@ -8,6 +8,7 @@ from client.ymir.ending import run
 from client.ymir.reaching import add_common, changing, project_of, reading
 from client.ymir.telling import name_of, tell, tell_all
 from client.ymir.values import listed
+from schemas.counts import counted
 from schemas.datasets import Version
 from schemas.errors import Invalid
 
@@ -48,7 +49,7 @@ async def _search(given: Namespace) -> int:
             if len(found) >= given.limit:
                 break
     rows = [
-        (name_of(one), f"{one.created_at:%Y-%m-%d %H:%M}", f"{one.counts.images:,} images", ", ".join(one.keywords))
+        (name_of(one), f"{one.created_at:%Y-%m-%d %H:%M}", counted(one.counts.images, "image"), ", ".join(one.keywords))
         for one in found
     ]
     tell_all(given, ("version", "made", "images", "keywords"), zip(found, rows, strict=True))

@@ -13,6 +13,7 @@ from client.ymir.progress import displayed
 from client.ymir.reaching import add_common, target
 from client.ymir.sending import asked
 from client.ymir.telling import tell
+from schemas.counts import counted
 from schemas.errors import Invalid
 from schemas.tasks import Task
 
@@ -83,6 +84,7 @@ def _wanted(revisions: list[RevisionName], wanted: str | None) -> list[RevisionN
 
 
 def _tell(done: Migrated, given: Namespace) -> None:
-    tell(f"{given.project}: {done.versions} versions and {done.models} models; {done.already} versions were there")
+    brought = f"{counted(done.versions, 'version')} and {counted(done.models, 'model')}"
+    tell(f"{given.project}: {brought}; {counted(done.already, 'version')} from before")
     for what, count in sorted((+done.left_out).items()):
-        tell(f"  left out: {count} {what}")
+        tell(f"  left out: {what}: {count:,}")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from client.api import Client, at
 from client.ymir.telling import counts_of, name_of, size
+from schemas.counts import counted
 from schemas.datasets import Version
 from schemas.evaluations import EvaluationReport, Figures
 from schemas.models import Model
@@ -50,7 +51,7 @@ def evaluation_line(evaluation: EvaluationReport) -> str:
     overall = evaluation.overall
     shown = ("ap", "ap50", "ar")
     figures = [f"{name} {_figure(overall, name)}" for name in shown]
-    return f"evaluation {evaluation.id}: {', '.join(figures)} on {evaluation.images:,} images"
+    return f"evaluation {evaluation.id}: {', '.join(figures)} on {counted(evaluation.images, 'image')}"
 
 
 def _figure(figures: Figures, name: str) -> str:

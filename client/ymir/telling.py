@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from client.terminal import write
+from schemas.counts import counted
 from schemas.datasets import Version
 from schemas.schema import Schema
 
@@ -49,8 +50,11 @@ def counts_of(version: Version) -> str:
     """Return what a version holds, in one line."""
     counts = version.counts
     splits = ", ".join(f"{split} {count:,}" for split, count in counts.splits.items() if count and split != "none")
-    layers = [f"{name}: {layer.annotations:,} annotations on {layer.assets:,}" for name, layer in counts.layers.items()]
-    return "; ".join([f"{counts.images:,} images" + (f" ({splits})" if splits else ""), *layers])
+    layers = [
+        f"{name}: {counted(layer.annotations, 'annotation')} on {layer.assets:,}"
+        for name, layer in counts.layers.items()
+    ]
+    return "; ".join([counted(counts.images, "image") + (f" ({splits})" if splits else ""), *layers])
 
 
 def size(count: float) -> str:

@@ -8,6 +8,7 @@ from client.ymir.differing import lines_of
 from client.ymir.ending import run
 from client.ymir.reaching import add_common, changing, project_of, reading
 from client.ymir.telling import counts_of, name_of, table, tell, tell_all
+from schemas.counts import counted
 from schemas.datasets import Tag, TagChange, Version
 from schemas.diffs import AssetChanges, AssetDiff, ChangeKind, VersionDiff
 from schemas.errors import Invalid
@@ -73,7 +74,7 @@ async def _log(given: Namespace) -> int:
             name_of(version),
             f"{version.created_at:%Y-%m-%d %H:%M}",
             version.made_by,
-            f"{version.counts.images:,} images",
+            counted(version.counts.images, "image"),
             " ".join([*(f"[{tag}]" for tag in tags.get(version.id, ())), version.message, *version.keywords]),
         )
         for version in found
@@ -196,17 +197,17 @@ def _class_rows(layer: LayerStatistics) -> Iterator[tuple[str, str, str]]:
 
 
 def _changes(diff: VersionDiff) -> Iterator[str]:
-    yield from _images("+", "images", diff.added)
-    yield from _images("-", "images", diff.removed)
+    yield from _images("+", "", diff.added)
+    yield from _images("-", "", diff.removed)
     for move, count in diff.moves.items():
         before, _, after = move.partition("->")
-        yield f"~ {count:,} images from {before} to {after}"
+        yield f"~ {counted(count, 'image')} from {before} to {after}"
     for name, layer in diff.layers.items():
-        yield from _images("+", f"images annotated in {name}", layer.annotated)
-        yield from _images("-", f"images annotated in {name}", layer.unannotated)
-        yield from _images("~", f"images with other annotations in {name}", layer.changed)
+        yield from _images("+", f" annotated in {name}", layer.annotated)
+        yield from _images("-", f" annotated in {name}", layer.unannotated)
+        yield from _images("~", f" with other annotations in {name}", layer.changed)
 
 
 def _images(sign: str, what: str, changes: AssetChanges) -> Iterator[str]:
     if changes.count:
-        yield f"{sign} {changes.count:,} {what}"
+        yield f"{sign} {counted(changes.count, 'image')}{what}"

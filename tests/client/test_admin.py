@@ -61,8 +61,8 @@ def test_garbage_is_collected_and_told_in_a_few_lines(data: Path, capsys: pytest
     assert status == 0
     assert blobs_of(data) == [NAMED]
     told = capsys.readouterr().out
-    assert f"removed: 1 blobs, {len(LOOSE)} bytes that nothing names" in told
-    assert f"named: 1 blobs, {len(NAMED)} bytes" in told
+    assert f"removed: 1 blob, {len(LOOSE)} bytes that nothing names" in told
+    assert f"named: 1 blob, {len(NAMED)} bytes" in told
 
 
 def test_a_dry_run_says_as_json_what_would_go(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,6 +47,6 @@ async def test_files_that_a_service_cannot_read_are_sent_to_it(tmp_path: Path) -
     tasks = [Task.model_validate_json(ended.out) for ended in (by_address, by_folder)]
     assert [task.state for task in tasks] == [TaskState.SUCCEEDED] * 2
     assert all(task.parameters.type == "import" and task.parameters.source.upload for task in tasks)
-    assert watched.out.startswith("few@1: 1 images")
+    assert watched.out.startswith("few@1: 1 image")
     assert (wrong.status, wrong.out) == (1, "")
     assert wrong.err.startswith("Unauthorized: The key is not known.")

@@ -251,7 +251,7 @@ async def test_a_merge_tells_which_images_were_in_two_splits(world: World) -> No
     outcome = await merged(world, sources, strategy=Strategy.HOST)
 
     assert outcome.result.summary["across_splits"] == {"training->validation": 2}
-    assert "2 images were in different splits" in outcome.warnings[0]
+    assert "In different splits of the sources: 2 images" in outcome.warnings[0]
     report = await world.report(outcome)
     assert {finding.subject for finding in report.findings} == (await world.rows(outcome)).keys()
 
@@ -273,7 +273,7 @@ async def test_a_split_tells_near_duplicates_or_keeps_them_together_or_stops(wor
     together = await transform(work(keep_together="near_duplicates"), **world.stores())
 
     assert told.result.summary["near_duplicates_across_splits"] == {"training->validation": 1}
-    assert "1 images have a near-duplicate" in told.warnings[0]
+    assert "in an earlier split: 1 image, as" in told.warnings[0]
     assert "differs in 3 of 256 bits" in (await world.report(told)).findings[0].detail
     assert ignored.warnings == () == farther.warnings
     assert stopped.problem is not None

@@ -126,7 +126,7 @@ async def test_figures_are_broken_down_by_the_values_of_an_attribute(world: Worl
 
     by_value = (await table_of(world, outcome)).by_value
     assert {value: figures.ap for value, figures in by_value.items()} == {"day": pytest.approx(1), "night": 0.0}
-    assert any("1 images do not have the attribute 'light'" in warning for warning in outcome.warnings)
+    assert any("Without the attribute 'light': 1 image." in warning for warning in outcome.warnings)
 
 
 async def test_a_layer_that_is_missing_is_named_with_those_that_exist(world: World) -> None:
@@ -149,4 +149,4 @@ async def test_predictions_without_confidence_count_as_sure_and_that_is_told(wor
     outcome = await evaluated(world, content)
 
     assert evaluation_of(outcome).overall.true_positives == 1
-    assert any("1 predictions have no confidence" in warning for warning in outcome.warnings)
+    assert any("taken as 1: 1 prediction." in warning for warning in outcome.warnings)

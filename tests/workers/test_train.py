@@ -80,7 +80,7 @@ async def test_images_that_are_not_annotated_are_left_out_and_that_is_told(world
     outcome = await trained(world, await an_attempt(world))
 
     assert outcome.result.summary["training_images"] == 4
-    assert any("1 assets for training are not annotated" in warning for warning in outcome.warnings)
+    assert any("1 asset for training" in warning for warning in outcome.warnings)
     assert outcome.result.summary["annotations_of_other_classes"] == {"dog": 3}
 
 
@@ -203,7 +203,7 @@ async def test_an_overlap_stops_the_training_and_names_the_assets(world: World) 
     await world.executor(TRAINS)
     both = await world.version(await world.pictures([[CAT], [CAT]]))
 
-    with pytest.raises(Invalid, match="2 assets are both") as caught:
+    with pytest.raises(Invalid, match="in validation: 2 assets") as caught:
         await trained(world, world.work(asked(), {"/training/0/ref": both, "/validation/0": both}))
 
     assert len(caught.value.faults) == 2
@@ -229,7 +229,7 @@ async def test_near_duplicates_of_what_is_learned_from_are_told_or_stop_the_trai
     inputs = {"/training/0/ref": learn, "/validation/0": measure}
 
     outcome = await trained(world, world.work(asked(), inputs))
-    with pytest.raises(Invalid, match="1 images have a near-duplicate") as caught:
+    with pytest.raises(Invalid, match="in an earlier split: 1 image, as") as caught:
         await trained(world, world.work(asked(near_duplicates="stop"), inputs))
     ignored = await trained(world, world.work(asked(near_duplicates="stop", distance=0), inputs))
 

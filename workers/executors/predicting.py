@@ -3,6 +3,7 @@
 import asyncio
 from typing import NamedTuple
 
+from schemas.counts import counted
 from schemas.executors import Purpose
 from schemas.model_parameters import ModelStage, UsesExecutor
 from schemas.projects import Project
@@ -103,7 +104,7 @@ async def with_predictions(content: Content, found: Found, ready: Prepared, *, l
 def unknown_class_findings(found: Found) -> list[Finding]:
     """Return a finding for each class of which predictions were left out."""
     return [
-        Finding(subject=name, detail=f"{times} predictions of it were left out.", kind="unknown_class")
+        Finding(subject=name, detail=f"Left out: {counted(times, 'prediction')} of it.", kind="unknown_class")
         for name, times in sorted(found.unknown_classes.items())
     ]
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from schemas.algebra_parameters import Strategy
 from schemas.annotations import LayerName
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from schemas.model_parameters import Overlap, TrainParameters
 from schemas.schema import AssetId, Digest
@@ -63,7 +64,9 @@ async def training_sets(task: Task, parameters: TrainParameters, *, library: Lib
         training, validation = await asyncio.to_thread(
             _without_overlap, training, validation, common, parameters.on_overlap, ids=ids
         )
-        warnings += (f"{len(common)} assets are both in training and in validation; {_used(parameters.on_overlap)}.",)
+        warnings += (
+            f"Both in training and in validation: {counted(len(common), 'asset')}; {_used(parameters.on_overlap)}.",
+        )
     _check(training, validation, parameters)
     both = Content({Split.TRAINING: training.image_masks(), Split.VALIDATION: validation.image_masks()})
     guard = await guarded(both, parameters, library=library)
@@ -93,7 +96,9 @@ def _divided(
         kept = restricted(content, rows, ids=ids)
         missing = content.image_count() - kept.image_count()
         if missing:
-            warnings.append(f"{missing} assets for {name} are not annotated in the layer {layer!r} and were not used.")
+            warnings.append(
+                f"Not used, as the layer {layer!r} has not annotated them: {counted(missing, 'asset')} for {name}."
+            )
         sets.append(replace(kept, layers={layer: kept.layers[layer]} if layer in kept.layers else {}))
     return sets[0], sets[1], tuple(warnings)
 
@@ -108,7 +113,7 @@ def _without_overlap(
 ) -> tuple[Content, Content]:
     if on_overlap is Overlap.STOP:
         raise Invalid(
-            f"{len(common)} assets are both in training and in validation: what is measured would be too good.",
+            f"Both in training and in validation: {counted(len(common), 'asset')}: what is measured would be too good.",
             step="Exclude them, or say with on_overlap where they are to be used: training or validation.",
             faults=[Fault("It is in both sets.", asset) for asset in common[:FAULTS_TOLD]],
         )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import AnnotationRow, ImageRow
 from workers.formats.ark_classes import ClassLists
@@ -97,5 +98,5 @@ def _number(field: str, name: str) -> float:
 
 
 def _invalid(name: str, faults: Sequence[Fault]) -> Invalid:
-    message = f"{name} has {len(faults)} faults; the first: {faults[0].pointer}: {faults[0].detail}."
+    message = f"{name} has {counted(len(faults), 'fault')}; the first: {faults[0].pointer}: {faults[0].detail}."
     return Invalid(message, step="Correct or remove the file.", faults=faults)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from schemas.annotations import ATTRIBUTES, GROUND_TRUTH, LayerName
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from schemas.reports import Finding
 from storage.datasets.rows import AnnotationRow, ImageRow, attributes_text
@@ -65,7 +66,9 @@ class _Task:
             layers[layer] = tuple(self._each_id_once([*layers.get(layer, ()), *self._rows(work)]))
         if self._faults:
             first = self._faults[0]
-            message = f"{self._where} has {len(self._faults)} faults; the first: {first.pointer}: {first.detail}."
+            message = (
+                f"{self._where} has {counted(len(self._faults), 'fault')}; the first: {first.pointer}: {first.detail}."
+            )
             raise Invalid(message, step="Correct or remove the task.", faults=self._faults)
         return Labels(
             tuple(rows),

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from pydantic import JsonValue
 
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import AnnotationRow, ImageRow, MaskRow, attributes_text
 from workers.formats.format import Labels, id_of
@@ -42,7 +43,7 @@ def labels_of(value: Any, *, name: str, image: ImageRow | None) -> Labels:  # no
     reader.read(value)
     if reader.faults:
         faults = [Fault(wrong.detail, f"{name}: {wrong.where or '.'}") for wrong in reader.faults]
-        message = f"{name} has {len(faults)} faults; the first: {faults[0].pointer}: {faults[0].detail}."
+        message = f"{name} has {counted(len(faults), 'fault')}; the first: {faults[0].pointer}: {faults[0].detail}."
         raise Invalid(message, step="Correct or remove the file.", faults=faults)
     attributes = attributes_text(reader.attributes)
     displayed = image is None or reader.size != stored_size(image) or reader.size == (image.width, image.height)

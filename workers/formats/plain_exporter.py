@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+from schemas.counts import counted
 from workers.formats.exporter import ExportedImage, Member, Order
 from workers.formats.losses import tell_of_image
 
@@ -18,7 +19,7 @@ class PlainExporter:
     def add(self, image: ExportedImage) -> Iterator[Member]:
         """Tell what is lost, which is all."""
         if image.annotations is not None:
-            detail = f"Its {len(image.annotations)} annotations are left out."
+            detail = f"Left out: {counted(len(image.annotations), 'annotation')}."
             self._losses.add(image.subject(), detail, kind="annotations of images")
         tell_of_image(image, self._losses, attributes=False, splits=False)
         yield from ()

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import AnnotationRow, attributes_text
 from workers.formats.format import Labels, id_of
@@ -184,5 +185,5 @@ def _dropped(root: Node) -> Iterable[str]:
 
 
 def _invalid(name: str, faults: list[Fault]) -> Invalid:
-    message = f"{name} has {len(faults)} faults; the first: {faults[0].pointer}: {faults[0].detail}."
+    message = f"{name} has {counted(len(faults), 'fault')}; the first: {faults[0].pointer}: {faults[0].detail}."
     return Invalid(message, step="Correct or remove the file.", faults=faults)

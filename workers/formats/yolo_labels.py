@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from schemas.reports import Finding
 from storage.datasets.rows import AnnotationRow, ImageRow
@@ -58,7 +59,7 @@ class YoloParser:
             if remark:
                 findings.append(Finding(subject=f"{name}:{number}", detail=remark[1], kind=remark[0]))
         if faults:
-            message = f"{name} has {len(faults)} faults; the first: {faults[0].pointer}: {faults[0].detail}."
+            message = f"{name} has {counted(len(faults), 'fault')}; the first: {faults[0].pointer}: {faults[0].detail}."
             raise Invalid(message, step="Correct or remove the file.", faults=faults)
         return Labels(tuple(rows), displayed=True, findings=tuple(findings))
 

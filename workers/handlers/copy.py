@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from schemas.blobs import BlobRef
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from schemas.exchange_parameters import CopyParameters, ImportParameters, UnknownClasses
 from schemas.outcomes import Outcome
@@ -99,10 +100,11 @@ class _Classes(NamedTuple):
 
 def _stopped(classes: _Classes) -> Invalid:
     faults = [
-        Fault(f"the class {name!r} is unknown; it has {count} annotations", name)
+        Fault(f"the class {name!r} is unknown; it has {counted(count, 'annotation')}", name)
         for name, count in classes.unknown.items()
     ]
-    message = f"{len(faults)} classes are unknown to the project: {', '.join(list(classes.unknown)[:20])}."
+    names = ", ".join(list(classes.unknown)[:20])
+    message = f"The project does not know {counted(len(faults), 'class', 'classes')}: {names}."
     step = "Add them (or aliases) to the project's classes, or copy with unknown_classes add or ignore."
     return Invalid(message, step=step, faults=faults)
 
@@ -110,9 +112,13 @@ def _stopped(classes: _Classes) -> Invalid:
 async def _report(classes: _Classes, *, blobs: Blobs) -> BlobRef:
     findings = Findings()
     for name, count in classes.unknown.items():
-        findings.add(name, f"The project has no such class; {count} annotations have it.", kind="unknown class")
+        findings.add(
+            name, f"The project has no such class; it is that of {counted(count, 'annotation')}.", kind="unknown class"
+        )
     for name, count in classes.renamed.items():
-        detail = f"It is an alias of {classes.known[name]!r} here, which is now the class of {count} annotations."
+        detail = (
+            f"It is an alias of {classes.known[name]!r} here, which is now the class of {counted(count, 'annotation')}."
+        )
         findings.add(name, detail, kind="renamed class")
     data = findings.report({"classes": len(classes.counts)}).model_dump_json().encode()
     return await blobs.put(data, media_type="application/json")

@@ -6,6 +6,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from schemas.annotations import ATTRIBUTES, ObjectType
+from schemas.counts import counted
 from schemas.errors import Invalid
 from schemas.evaluations import Evaluation
 from schemas.model_parameters import EvaluateParameters
@@ -104,13 +105,13 @@ def _summary(compared: Compared) -> dict[str, JsonValue]:
 def _warnings(parameters: EvaluateParameters, source: Given, compared: Compared) -> Iterator[str]:
     missing = sum(compared.coverage) - compared.coverage.both
     if missing:
-        yield f"{missing} of {sum(compared.coverage)} images are not covered by both layers and do not count."
+        yield f"Not covered by both layers, and not counted: {missing} of {counted(sum(compared.coverage), 'image')}."
     for name, layer in ((parameters.ground_truth, compared.truths), (parameters.layer, compared.predictions)):
         for count, what in ((layer.without_class, "class"), (layer.without_box, "box")):
             if count:
-                yield f"{count} annotations of the layer {name!r} have no {what} and do not count."
+                yield f"Not counted: {counted(count, 'annotation')} of the layer {name!r} without a {what}."
     if compared.predictions.without_confidence:
-        yield f"{compared.predictions.without_confidence} predictions have no confidence; 1 was taken for it."
+        yield f"Without a confidence, and taken as 1: {counted(compared.predictions.without_confidence, 'prediction')}."
     predictions = source.content.layers[parameters.layer].predictions
     beyond = compared.truths.classes - set(predictions.classes) if predictions is not None else set()
     if beyond:
@@ -118,4 +119,4 @@ def _warnings(parameters: EvaluateParameters, source: Given, compared: Compared)
     if compared.values is not None and compared.values.left_out:
         yield f"The attribute has {compared.values.left_out} more values, on fewer images; they are not shown."
     if compared.values is not None and compared.values.without:
-        yield f"{compared.values.without} images do not have the attribute {parameters.by!r}."
+        yield f"Without the attribute {parameters.by!r}: {counted(compared.values.without, 'image')}."

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from schemas.annotations import ATTRIBUTES, LayerName
 from schemas.blobs import BlobRef
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.exchange_parameters import BadImage, ImportParameters
 from schemas.manifests import Predictions
@@ -214,17 +215,17 @@ class _Import:
         unknown = self._classes.faults()
         faults = [*self._assets.faults, *unknown]
         if unknown and not self._assets.faults:
-            message = f"{len(unknown)} classes are unknown to the project."
+            message = f"The project does not know {counted(len(unknown), 'class', 'classes')}."
             step = "Add them (or aliases) to the project's classes, or import with unknown_classes add or ignore."
             return Invalid(message, step=step, faults=faults)
         if faults:
             count = self._findings.counts["fault"] + len(unknown)
-            message = f"The files have {count:,} {'fault' if count == 1 else 'faults'}; nothing was imported."
+            message = f"The files have {counted(count, 'fault')}; nothing was imported."
             more = " The report lists more than the first 100." if count > FAULTS_SHOWN else ""
             return Invalid(message, step=f"Correct the files.{more}", faults=faults)
         if not self._assets.images:
             bad = [Fault(found.detail, found.subject) for found in self._findings.of("bad image")]
-            message = f"None of the {reading.total} images can be used."
+            message = f"Nothing of {counted(reading.total, 'image')} can be used."
             return Invalid(message, step="Replace them: each has to be a whole picture.", faults=bad)
         return None
 
@@ -243,9 +244,8 @@ class _Import:
 
     async def _report(self, summary: dict[str, JsonValue]) -> BlobRef:
         for name, unknown in sorted(self._classes.unknown.items()):
-            detail = (
-                f"The project has no such class; {unknown.times} annotations have it, the first in {unknown.first}."
-            )
+            of = counted(unknown.times, "annotation")
+            detail = f"The project has no such class; it is that of {of}, the first in {unknown.first}."
             self._findings.add(name, detail, kind="unknown class")
         data = self._findings.report(summary).model_dump_json().encode()
         return await self._tools.blobs.put(data, media_type="application/json")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
+from schemas.counts import counted
 from schemas.errors import Invalid
 from schemas.model_parameters import MineParameters
 from schemas.outcomes import Outcome
@@ -93,9 +94,9 @@ def _warnings(
     warnings: list[str] = []
     count = candidates.image_count()
     if parameters.top_k >= count:
-        warnings.append(f"top_k is {parameters.top_k} and there are {count} candidates: all are kept.")
+        warnings.append(f"top_k is {parameters.top_k} and of candidates there are {count}: all are kept.")
     elif len(picks) < parameters.top_k:
-        warnings.append(f"The executor ranked {len(picks)} candidates only, fewer than top_k.")
+        warnings.append(f"The executor ranked {counted(len(picks), 'candidate')} only, fewer than top_k.")
     if said is not None:
         warnings += [*said.ready.warnings, *said.ranking.warnings, *said.ran.warnings]
     return tuple(warnings)

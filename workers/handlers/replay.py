@@ -3,6 +3,7 @@
 import asyncio
 
 from schemas.algebra_parameters import ReplayParameters
+from schemas.counts import counted
 from schemas.datasets import Version
 from schemas.diffs import VersionDiff
 from schemas.outcomes import Outcome
@@ -89,13 +90,12 @@ def _untaken(diff: VersionDiff, source: Version, onto: Version) -> list[str]:
     if not diff.added.count:
         told.append(f"No image was added {since}.")
     if diff.removed.count:
-        told.append(f"{diff.removed.count} images were removed {since}; those that the version has, it keeps.")
+        told.append(f"Removed {since}: {counted(diff.removed.count, 'image')}; those that the version has, it keeps.")
     if diff.moved.count:
-        told.append(f"{diff.moved.count} images moved to another split {since}; the version keeps its own.")
+        told.append(f"Moved to another split {since}: {counted(diff.moved.count, 'image')}; the version keeps its own.")
     for layer, change in diff.layers.items():
         # An image that is new or gone changes its annotation state by that alone.
         if change.changed.count:
-            told.append(
-                f"{change.changed.count} images were annotated anew in {layer!r} {since}; that is not taken over."
-            )
+            anew = counted(change.changed.count, "image")
+            told.append(f"Annotated anew in {layer!r} {since}: {anew}; that is not taken over.")
     return told

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from schemas.counts import counted
 from schemas.errors import Fault
 from schemas.exchange_parameters import UnknownClasses
 from schemas.projects import ClassEntry
@@ -61,7 +62,7 @@ class ClassResolver:
         if not self.stopped:
             return []
         return [
-            Fault(f"the class {name!r} is unknown; it has {unknown.times} annotations", unknown.first)
+            Fault(f"the class {name!r} is unknown; it has {counted(unknown.times, 'annotation')}", unknown.first)
             for name, unknown in sorted(self.unknown.items())
         ]
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from schemas.algebra_parameters import MergeParameters, OnConflict
 from schemas.blobs import BlobRef
 from schemas.conflicts import ConflictAnswer, ConflictList, Take
+from schemas.counts import counted
 from schemas.datasets import Version
 from schemas.errors import Invalid
 from schemas.outcomes import Outcome, Pause, TaskResult
@@ -22,7 +23,7 @@ from storage.ports import Blobs, Database
 from workers.drafts import all_given, version_of
 from workers.merging.answers import all_answered, sealed_answers
 from workers.merging.judge import Answer, Judge
-from workers.merging.telling import counted, kept_report, refused, summary_of, warnings_of
+from workers.merging.telling import kept_report, refused, summary_of, warnings_of
 from workers.records import reserve_tag
 from workers.work import Work
 
@@ -120,7 +121,7 @@ async def _pause(work: Work[MergeParameters], result: TaskResult, database: Data
     if work.parameters.tag is not None:  # taken only at the end, it would refuse what people answered for days
         await reserve_tag(work.task, work.parameters.dataset, work.parameters.tag, database)
     count = result.conflicts.count if result.conflicts else 0
-    return Pause(step=RESOLVE, waiting_for=f"answers to {counted(count)}", result=result)
+    return Pause(step=RESOLVE, waiting_for=f"answers to {counted(count, 'conflict')}", result=result)
 
 
 async def _outcome(

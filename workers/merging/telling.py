@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import JsonValue
 
 from schemas.blobs import BlobRef
+from schemas.counts import counted
 from schemas.datasets import Version
 from schemas.errors import Fault, Invalid
 from schemas.outcomes import Outcome, TaskResult
@@ -41,14 +42,14 @@ def warnings_of(merged: ThreeWay) -> list[str]:
         for name in merged.dropped_predictions
     ]
     if merged.moved:
-        found.append(f"{len(merged.moved)} assets were put into other splits by both sides: see the report.")
+        found.append(f"Both sides put {counted(len(merged.moved), 'asset')} into other splits: see the report.")
     found += [
-        f"On {len(tally.whole)} assets both sides have other predictions in {name!r}; one side's were kept."
+        f"On {counted(len(tally.whole), 'asset')} both sides have other predictions in {name!r}; one side's were kept."
         for name, tally in merged.layers.items()
         if tally.whole
     ]
     found += [
-        f"{tally.joined} annotations of theirs in {name!r} are left out: ours has the same under another id or author."
+        f"Left out in {name!r}: {counted(tally.joined, 'annotation')} that ours has under another id or author."
         for name, tally in merged.layers.items()
         if tally.joined
     ]
@@ -70,16 +71,11 @@ async def kept_report(
 def refused(conflicts: Sequence[Finding], result: TaskResult, report: BlobRef) -> Outcome:
     """Return the outcome of a merge that must not have conflicts: the first in the problem, all in the report."""
     error = Invalid(
-        f"{counted(len(conflicts))}: annotations that both sides changed differently.",
+        f"{counted(len(conflicts), 'conflict')}: annotations that both sides changed differently.",
         step="Merge with on_conflict ask, ours or theirs; the report lists every conflict.",
         faults=[Fault(found.detail, found.subject) for found in conflicts[:FAULTS_SHOWN]],
     )
     return Outcome(problem=Problem.of(error, status=409), report=report, result=result)
-
-
-def counted(conflicts: int) -> str:
-    """Return how many conflicts there are, in words."""
-    return "1 conflict" if conflicts == 1 else f"{conflicts} conflicts"
 
 
 def _choices(merged: ThreeWay, preferred: str) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from schemas.near_duplicates import GuardsSplits, NearDuplicates
 from schemas.problems import FAULTS_SHOWN
@@ -56,13 +57,14 @@ def _told(result: Leakage, asked: GuardsSplits, *, is_asked: bool) -> Guarded:
     summary: dict[str, JsonValue] = {SUMMARY: dict[str, JsonValue](sorted(moves.items()))}
     warnings = []
     if result.without_hash and (is_asked or result.without_hash < result.looked_at):
-        warnings.append(f"{result.without_hash} images have no hash and were not compared: they came in without files.")
+        warnings.append(f"Not compared, as they came in without files: {counted(result.without_hash, 'image')}.")
     findings = tuple(Finding(subject=one.asset, detail=_pair(one), kind="near-duplicate") for one in result.found)
     if not result.found:
         return Guarded(summary, tuple(warnings))
+    moved = ", ".join(f"{move}: {count}" for move, count in sorted(moves.items()))
     told = (
-        f"{len(result.found)} images have a near-duplicate (at most {asked.distance} of 256 bits differ) in an earlier"
-        f" split: {', '.join(f'{move}: {count}' for move, count in sorted(moves.items()))}."
+        f"Near-duplicates (at most {asked.distance} of 256 bits differ) in an earlier split: "
+        f"{counted(len(result.found), 'image')}, as {moved}."
     )
     if asked.near_duplicates is not NearDuplicates.STOP:
         return Guarded(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from schemas.algebra_parameters import FuseParameters, MergeParameters, Strategy
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
 from schemas.problems import FAULTS_SHOWN
 from schemas.reports import Finding
@@ -45,7 +46,9 @@ def told(result: Merged, strategy: Strategy) -> Applied | Refusal:
     warnings = _dropped_predictions(result)
     if across:
         moves = ", ".join(f"{move}: {count}" for move, count in sorted(across.items()))
-        warnings.append(f"{across.total()} images were in different splits of the sources ({moves}); {KEPT[strategy]}.")
+        warnings.append(
+            f"In different splits of the sources: {counted(across.total(), 'image')} ({moves}); {KEPT[strategy]}."
+        )
     findings = [
         Finding(
             subject=crossing.asset,
@@ -65,7 +68,7 @@ def _refusal(conflicts: Sequence[MergeConflict]) -> Refusal:
     """Return a refusal with the first conflicts in its error, all of them in its findings."""
     faults = [Fault(_told(conflict), conflict.asset) for conflict in conflicts[:FAULTS_SHOWN]]
     error = Invalid(
-        f"{len(conflicts)} conflicts: assets that two sources have, under the strategy stop.",
+        f"{counted(len(conflicts), 'conflict')}: assets that two sources have, under the strategy stop.",
         step="Merge with the strategy host or guest, or exclude one side's assets; the report lists every conflict.",
         faults=faults,
     )

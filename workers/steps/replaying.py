@@ -3,6 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 from schemas.algebra_parameters import Conditions, FuseParameters, MergeParameters, ReplayParameters
+from schemas.counts import counted
 from schemas.datasets import Version
 from schemas.errors import Invalid
 from schemas.projects import ClassEntry
@@ -93,7 +94,7 @@ class Replaying:
 
     def _note(self, kind: str, version: Version, applied: Applied) -> None:
         count = applied.content.image_count()
-        detail = f"{kind}, as it made {named(version)}: {count} images"
+        detail = f"{kind}, as it made {named(version)}: {counted(count, 'image')}"
         self.steps.append(Finding(subject=named(version), detail=detail, kind="step"))
         self.warnings += [f"{kind} of {named(version)}: {warning}" for warning in applied.warnings]
         self.new_classes |= {entry.name: entry for entry in applied.new_classes}

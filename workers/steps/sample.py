@@ -3,6 +3,7 @@
 import asyncio
 
 from schemas.algebra_parameters import Portion, SampleParameters
+from schemas.counts import counted
 from storage.datasets.content import Content
 from storage.datasets.sample import sampled
 from storage.datasets.strata import strata_of
@@ -22,7 +23,11 @@ async def drawn(content: Content, portion: Portion, *, tools: Tools) -> Applied:
     kept = await together_of(content, portion, library=tools.library)
     part = await asyncio.to_thread(sampled, content, portion, ids=ids, strata=strata, together=kept.label)
     wanted, there = portion.count or 0, content.image_count()
-    warnings = [f"The source has {there} images, fewer than {wanted}: all are kept."] if wanted > there else []
+    warnings = (
+        [f"The source has {counted(there, 'image')}, fewer than {wanted}: all are kept."] if wanted > there else []
+    )
     if kept.label is not None and part.image_count() < min(wanted, there):
-        warnings.append(f"{part.image_count()} images are kept instead of {wanted}: near-duplicates stay together.")
+        warnings.append(
+            f"Kept: {counted(part.image_count(), 'image')} instead of {wanted}: near-duplicates stay together."
+        )
     return Applied(part, warnings=(*kept.warnings, *warnings))

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from schemas.algebra_parameters import Draws
+from schemas.counts import counted
 from storage.datasets.content import Content
 from storage.datasets.hamming import Numbers
 from storage.datasets.library import Library
@@ -22,5 +23,7 @@ async def together_of(content: Content, asked: Draws, *, library: Library) -> To
         return Together(None)
     grouping = await near_duplicate_groups(content, distance=asked.distance, library=library)
     missing = grouping.without_hash
-    told = f"{missing} images have no hash, and so no near-duplicates: they came in without files."
+    told = (
+        f"Without a hash, and so without near-duplicates, as they came in without files: {counted(missing, 'image')}."
+    )
     return Together(grouping.label, (told,) if missing else ())

@@ -40,13 +40,13 @@ def test_every_revision_becomes_a_version_once(tmp_path: Path, capsys: pytest.Ca
     assert migrated(repository, media, data) == 0
 
     told = capsys.readouterr().out
-    assert "4 versions and 0 models; 0 versions were there" in told
-    assert "1 revisions that hold nothing" in told
+    assert "4 versions and 0 models; 0 versions from before" in told
+    assert "revisions that hold nothing: 1" in told
     whole = shown(capsys, data, "show", "all@merged")
     assert "6 images (training 4, validation 2)" in whole
     assert "ground_truth: 6 annotations on 4; predictions: 6 annotations on 3" in whole
     assert migrated(repository, media, data) == 0
-    assert "0 versions and 0 models; 4 versions were there" in capsys.readouterr().out
+    assert "0 versions and 0 models; 4 versions from before" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_a_model_is_brought_with_the_revision_that_made_it(tmp_path: Path, capsy
 
     assert migrated(repository, media, tmp_path / "data", "--models", str(tmp_path / "models")) == 0
 
-    assert "1 versions and 1 models" in capsys.readouterr().out
+    assert "1 version and 1 model" in capsys.readouterr().out
     assert "training-aaaaaaaa" in shown(capsys, tmp_path / "data", "models")
 
 
@@ -66,13 +66,13 @@ def test_a_model_that_was_not_there_is_brought_the_next_time(
     # Given a migration that brought a revision, and not its model
     repository, media = a_training(tmp_path)
     assert migrated(repository, media, tmp_path / "data") == 0
-    assert "1 versions and 0 models" in capsys.readouterr().out
+    assert "1 version and 0 models" in capsys.readouterr().out
 
     # When it is asked for again
     assert migrated(repository, media, tmp_path / "data", "--models", str(tmp_path / "models")) == 0
 
     # Then the model comes alone, and once
-    assert "0 versions and 1 models" in capsys.readouterr().out
+    assert "0 versions and 1 model" in capsys.readouterr().out
     assert migrated(repository, media, tmp_path / "data", "--models", str(tmp_path / "models")) == 0
     assert "0 versions and 0 models" in capsys.readouterr().out
 

@@ -59,13 +59,13 @@ def test_versions_are_made_listed_shown_and_compared(ymir: Ymir) -> None:
     task = Task.model_validate_json(merged.out)
     assert (merged.status, task.state, task.result.number) == (0, TaskState.SUCCEEDED, 1)
     assert refused.status == 1
-    assert "annotations/1.xml: the class 'dog' is unknown; it has 1 annotations" in refused.err
+    assert "annotations/1.xml: the class 'dog' is unknown; it has 1 annotation" in refused.err
     assert "or import with --unknown-classes add or ignore." in refused.err
     assert f"ymir task report {first_id(ymir('tasks', '--state', 'failed').out)}" in refused.err
     assert [line.split()[0] for line in ymir("log", "both").lines] == ["both@1", "few@1", "train@1"]
     assert "[first]" in ymir("log", "train").out
     assert "two of them" in ymir("log", "few").out
-    assert ymir("diff", "train", "few").out == "- 1 images\n- 1 images annotated in ground_truth\n"
+    assert ymir("diff", "train", "few").out == "- 1 image\n- 1 image annotated in ground_truth\n"
     assert ymir("diff", "train", "both").out == ""
     assert "  tags: first" in ymir("show", "train@first").lines
     assert ymir("stats", "train").lines[-1].split() == ["cat", "3", "2"]
@@ -98,7 +98,7 @@ def test_tags_branches_and_reverts(ymir: Ymir) -> None:
     assert ymir("tag", "train", "first", "--remove").status == 0
     assert ymir("tag", "train").out.split() == ["good"]
     assert ymir("branch", "train@good", "--into", "trial").lines[0].startswith("trial@1: 3 images")
-    assert ymir("sample", "train", "--count", "1", "--into", "train").lines[0].startswith("train@2: 1 images")
+    assert ymir("sample", "train", "--count", "1", "--into", "train").lines[0].startswith("train@2: 1 image (")
     assert ymir("revert", "train@1").lines[0].startswith("train@3: 3 images")
 
 
@@ -124,7 +124,7 @@ def test_any_task_can_be_asked_for_as_json(ymir: Ymir) -> None:
     wrong = ymir("task", "submit", '{"type": "sample", "source": "train", "dataset": "one"}')
     broken = ymir("task", "submit", "{type: sample}")
 
-    assert made.lines[0].startswith("one@1: 1 images")
+    assert made.lines[0].startswith("one@1: 1 image (")
     assert (wrong.status, broken.status) == (1, 1)
     assert "give either count or rate" in wrong.err
     assert "That is no JSON" in broken.err
@@ -195,7 +195,7 @@ def test_a_task_that_nobody_works_on_is_done_by_whoever_watches_it(ymir: Ymir) -
 
     assert watched.status == 0
     assert "No service runs on the folder" in watched.err
-    assert watched.lines[0].startswith("few@1: 1 images")
+    assert watched.lines[0].startswith("few@1: 1 image")
 
 
 def test_watching_what_waits_for_people_says_what_they_can_do(ymir: Ymir) -> None:

@@ -36,8 +36,8 @@ async def test_unknown_classes_stop_an_import_and_are_all_named(place: Place, po
     assert outcome.problem is not None
     assert "unknown_classes" in outcome.problem.step
     assert [(error.pointer, error.detail) for error in outcome.problem.errors] == [
-        ("annotations/1.xml", "the class 'cat' is unknown; it has 1 annotations"),
-        ("annotations/2.xml", "the class 'cow' is unknown; it has 1 annotations"),
+        ("annotations/1.xml", "the class 'cat' is unknown; it has 1 annotation"),
+        ("annotations/2.xml", "the class 'cow' is unknown; it has 1 annotation"),
         ("annotations/2.xml", "the class 'dog' is unknown; it has 2 annotations"),
     ]
 

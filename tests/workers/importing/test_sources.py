@@ -141,7 +141,7 @@ async def test_images_none_of_which_can_be_read(place: Place, pool: ImagePool) -
     outcome = await place.imported(pool, folder)
 
     assert outcome.problem is not None
-    assert outcome.problem.detail == "None of the 1 images can be used."
+    assert outcome.problem.detail == "Nothing of 1 image can be used."
     assert [error.pointer for error in outcome.problem.errors] == ["1.jpg"]
 
 
