@@ -62,7 +62,7 @@ def parse(body: bytes, adapter: TypeAdapter[T]) -> T:
         return adapter.validate_json(body, extra="forbid")
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        faults = [Fault(_message(detail), _pointer(detail, given)) for detail in details]
+        faults = [Fault(message_of(detail), _pointer(detail, given)) for detail in details]
     raise Invalid("The request does not have the form it needs.", step="Correct what is named.", faults=faults)
 
 
@@ -81,7 +81,7 @@ def read_query(request: web.Request, form: type[S]) -> S:
             return form.model_validate(given, extra="forbid")
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        faults = [Fault(_message(detail), f"?{'/'.join(map(str, detail['loc']))}") for detail in details]
+        faults = [Fault(message_of(detail), f"?{'/'.join(map(str, detail['loc']))}") for detail in details]
     known = ", ".join(field.alias or name for name, field in form.model_fields.items())
     step = f"These parameters are known here: {known}." if known else "No parameters are known here."
     raise Invalid("The parameters in the address are not right.", step=step, faults=faults)
@@ -107,6 +107,17 @@ def offset_of(query: PageQuery) -> int:
     return int(query.cursor)
 
 
+def message_of(detail: ErrorDetails) -> str:
+    """Return what is wrong with a value, as people are told."""
+    if detail["type"] == "extra_forbidden":
+        return "This field is not known here."
+    if detail["type"] == "union_tag_not_found":
+        return "This field is required: it says which kind is meant."
+    if detail["type"] == "string_pattern_mismatch":
+        return FORMS.get(detail["ctx"]["pattern"], detail["msg"])
+    return detail["msg"].removeprefix("Value error, ")
+
+
 def _json(body: bytes) -> JsonValue:
     try:
         given: JsonValue = json.loads(body, object_pairs_hook=_without_repeats)
@@ -125,16 +136,6 @@ def _without_repeats(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, JsonVa
         faults = [Fault("This field is given more than once.", name) for name in repeated]
         raise Invalid("An object has a field twice.", step="Give each field once.", faults=faults)
     return fields
-
-
-def _message(detail: ErrorDetails) -> str:
-    if detail["type"] == "extra_forbidden":
-        return "This field is not known here."
-    if detail["type"] == "union_tag_not_found":
-        return "This field is required: it says which kind is meant."
-    if detail["type"] == "string_pattern_mismatch":
-        return FORMS.get(detail["ctx"]["pattern"], detail["msg"])
-    return detail["msg"].removeprefix("Value error, ")
 
 
 def _pointer(detail: ErrorDetails, given: Any) -> str:  # noqa: ANN401 - it descends into any JSON

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.finding import dataset_of, numbered_version, project_of
 from gateway.operations import Routes
-from gateway.reading import PageQuery, page_size, read, read_query
+from gateway.reading import PageQuery, message_of, page_size, read, read_query
 from gateway.replies import changed, changed_fields, nothing, reply
 from gateway.searching import Search, SearchQuery
 from gateway.services import SERVICES
@@ -119,6 +119,6 @@ def _tag_name(request: web.Request) -> str:
     try:
         return TAG_NAME.validate_python(request.match_info["tag"])
     except ValidationError as error:
-        faults = [Fault(fault["msg"].removeprefix("Value error, "), "tag") for fault in error.errors()]
+        faults = [Fault(message_of(fault), "tag") for fault in error.errors()]
     step = "Choose a name of letters, digits, '.', '_' and '-' that is no number."
     raise Invalid("This cannot be a tag.", step=step, faults=faults)

@@ -64,6 +64,14 @@ async def test_a_tag_that_is_removed_names_nothing(api: Api, first: Version) -> 
     await api.delete(f"{POOL}/tags/good", expect=404)
 
 
+@pytest.mark.parametrize(("tag", "told"), [("a b", "A name has at most 100 letters"), ("12", "number")])
+async def test_what_cannot_be_a_tag_is_told_in_words(api: Api, first: Version, tag: str, told: str) -> None:
+    problem = await api.call("PUT", f"{POOL}/tags/{tag}", expect=422, json={"version": first.number})
+
+    assert told in problem["errors"][0]["detail"]
+    assert "^" not in problem["errors"][0]["detail"]
+
+
 async def test_a_tag_names_no_hidden_version_and_its_own_may_be_hidden(
     api: Api, first: Version, second: Version
 ) -> None:
