@@ -66,7 +66,7 @@ async def serve(place: Place) -> None:
 @asynccontextmanager
 async def in_process(data: Path, *, import_roots: tuple[Path, ...] = ()) -> AsyncIterator[str]:
     """Run the service, for this process alone, on a data folder that it owns; yield the address."""
-    log_to_stderr(level=logging.WARNING)
+    log_to_stderr(level=logging.WARNING, in_words=True)
     with bound_to(HOST, 0, step="") as bound:
         place = Place(data=data, host=HOST, port=bound.getsockname()[1], import_roots=import_roots)
         async with running(Address(place, bound)):

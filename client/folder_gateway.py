@@ -70,7 +70,7 @@ async def readable(data: Path) -> AsyncIterator[str]:
     No task runs, nothing is swept, and nothing is written but derived statistics. Raise Invalid if nothing is there.
     """
     data = with_data(data)
-    log_to_stderr(level=logging.WARNING)
+    log_to_stderr(level=logging.WARNING, in_words=True)
     with bound_to(HOST, 0, step="") as bound:
         url = f"http://{HOST}:{bound.getsockname()[1]}"
         async with open_database(data / DOCUMENTS) as database:

@@ -8,18 +8,26 @@ import socket
 import sys
 import threading
 from asyncio import Event
+from typing import Final
 
 import structlog
 
 from schemas.errors import Unavailable
 
+LINE: Final = frozenset({"event", "level", "timestamp"})
+"""What a line has that are no facts about what happened."""
 
-def log_to_stderr(*, level: int = logging.INFO) -> None:
-    """Send structured logs to standard error: one line each, for people on a terminal and as JSON elsewhere."""
-    terminal = sys.stderr.isatty()
+
+def log_to_stderr(*, level: int = logging.INFO, in_words: bool = False) -> None:
+    """Send structured logs to standard error: one line each, for people on a terminal and as JSON elsewhere.
+
+    ``in_words`` is for commands, whose standard error people read everywhere.
+    """
+    terminal = sys.stderr.isatty() and not in_words
     # Plain: the tracebacks that would be drawn otherwise show local variables, and so secrets.
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    renderer: structlog.typing.Processor = console if terminal else structlog.processors.JSONRenderer()
+    elsewhere: structlog.typing.Processor = _in_words if in_words else structlog.processors.JSONRenderer()
+    renderer: structlog.typing.Processor = console if terminal else elsewhere
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -32,6 +40,14 @@ def log_to_stderr(*, level: int = logging.INFO) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
     logging.getLogger("aiohttp.server").addFilter(_without_request)
+
+
+def _in_words(_: object, __: str, event: structlog.typing.EventDict) -> str:
+    """Return what happened, the facts about it, and the traceback if there is one."""
+    traceback = event.pop("exception", "")
+    facts = ", ".join(f"{name} {value}" for name, value in event.items() if name not in LINE)
+    line = ": ".join(part for part in (event["level"], event["event"], facts) if part)
+    return f"{line}\n{traceback}" if traceback else line
 
 
 def _without_request(record: logging.LogRecord) -> bool:
