@@ -49,6 +49,12 @@ def files_in(folder: Path) -> Iterator[Path]:
         yield from (path for name in sorted(names) if (path := Path(root, name)).is_file())
 
 
+def no_files_in(folder: Path) -> Iterator[Path]:
+    """Yield what is not packed: pipes, sockets, devices, and links that lead to no file."""
+    for root, _, names in os.walk(folder, followlinks=True):
+        yield from (path for name in sorted(names) if not (path := Path(root, name)).is_file())
+
+
 def _pack(folder: Path, files: list[Path], writing: int) -> None:
     with open(writing, "wb") as pipe, tarfile.open(fileobj=pipe, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for path in files:

@@ -1,19 +1,23 @@
 """Where an import takes its files from: as the command line names it, and as the service can read it."""
 
+import asyncio
 from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
 from client.api import Client
 from client.calls import Refused
+from client.packing import no_files_in
 from client.reach import Reached, Target
 from client.uploading import upload
+from client.ymir.ending import say
 from client.ymir.progress import bytes_shown, displayed
 from schemas.errors import Invalid
 from schemas.tasks import Task
 from schemas.uploads import Upload
 
 POINTER: Final = "/source/path"
+FILES_TOLD: Final = 10
 
 
 def local_path(parameters: dict[str, Any], given: Namespace) -> Path | None:
@@ -45,4 +49,8 @@ async def asked(reached: Reached, project: str, parameters: dict[str, Any], path
 
 async def _sent(client: Client, path: Path) -> Upload:
     with displayed() as display:
-        return await upload(client, path, seen=lambda done, of: bytes_shown(display, f"sending {path.name}", done, of))
+        sent = await upload(client, path, seen=lambda done, of: bytes_shown(display, f"sending {path.name}", done, of))
+    if left := await asyncio.to_thread(lambda: sorted(no_files_in(path))):
+        more = f" and {len(left) - FILES_TOLD:,} more" if len(left) > FILES_TOLD else ""
+        say(f"warning: not sent, as it is no file: {', '.join(map(str, left[:FILES_TOLD]))}{more}")
+    return sent

@@ -1,12 +1,13 @@
 """A local folder becomes the same tar each time, and no larger part of it is in memory than a piece."""
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from client.packing import packed
+from client.packing import no_files_in, packed
 from schemas.errors import Invalid
 
 
@@ -41,6 +42,17 @@ async def test_links_to_folders_are_followed(tmp_path: Path) -> None:
     # Then they come along
     with tarfile.open(fileobj=io.BytesIO(await bytes_of(tmp_path / "set", []))) as archive:
         assert archive.getnames() == ["images/1.jpg"]
+
+
+async def test_what_is_no_file_is_not_packed_and_named(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_bytes(b"one")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+
+    with tarfile.open(fileobj=io.BytesIO(await bytes_of(tmp_path, []))) as archive:
+        assert archive.getnames() == ["1.jpg"]
+    assert sorted(path.name for path in no_files_in(tmp_path)) == ["gone.jpg", "pipe"]
+    assert list(no_files_in(tmp_path / "1.jpg")) == []
 
 
 async def test_a_link_that_leads_back_is_told(tmp_path: Path) -> None:

@@ -146,6 +146,8 @@ class Listing(NamedTuple):
     """Links that lead out of the folder; they are not followed."""
     scratch: Path | None = None
     """Where temporary files may lie; None: where the system has them."""
+    no_files: Sequence[str] = ()
+    """What is no file, folder or link: pipes, sockets, devices; they are not read."""
 
 
 class Format(Protocol):

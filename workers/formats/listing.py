@@ -25,24 +25,28 @@ _SPLITS: Final = (
 def list_files(folder: Path, *, roots: Sequence[Path] = (), scratch: Path | None = None) -> Listing:
     """Return the files below a folder, sorted; hidden ones are left out.
 
-    A link is followed to a file that lies in the folder itself or under one of ``roots``; others are listed only.
+    A link is followed to a file that lies in the folder itself or under one of ``roots``; others are listed only,
+    as is what is no file.
     ``scratch`` is where the lists may lie, and what a format writes down.
     """
     images: list[str] = []
     others: list[str] = []
     links: list[str] = []
+    no_files: list[str] = []
     allowed = [folder.resolve(), *(root.resolve() for root in roots)]
     start = len(os.path.join(folder, ""))  # noqa: PTH118 - what comes before the name of each
     for entry in _walk(folder):
         name = entry.path[start:]
         if entry.is_symlink() and not _is_inside(Path(entry.path), allowed):
             links.append(name)
+        elif not entry.is_file():
+            no_files.append(name)
         elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:  # noqa: PTH122 - a Path for each of a million
             images.append(name)
         else:
             others.append(name)
     kept = partial(Paths, scratch=scratch)
-    return Listing(folder, kept(sorted(images)), kept(sorted(others)), sorted(links), scratch)
+    return Listing(folder, kept(sorted(images)), kept(sorted(others)), sorted(links), scratch, sorted(no_files))
 
 
 @lru_cache(maxsize=10_000)
@@ -80,7 +84,7 @@ def _walk(folder: Path) -> Iterator["os.DirEntry[str]"]:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
-                elif entry.is_file() or entry.is_symlink():
+                else:
                     yield entry
 
 

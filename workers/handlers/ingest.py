@@ -135,6 +135,9 @@ class _Import:
         listing = list_files(folder, roots=self._tools.settings.import_roots, scratch=self._work.scratch)
         for link in listing.links:
             self._findings.add(link, "The link leads outside and is not followed.", kind="link")
+        for name in listing.no_files:
+            detail = "It is no file but a pipe, a socket or a device, and is not read."
+            self._findings.add(name, detail, kind="no file")
         form = self._form(listing)
         reading = form.read(listing)
         if reading.total == 0:

@@ -1,5 +1,7 @@
 """What does not fit a picture is kept, and told."""
 
+import os
+import socket
 from pathlib import Path
 
 from tests.workers.imports import Place
@@ -53,6 +55,20 @@ async def test_files_that_look_like_annotations_of_no_format_are_told(place: Pla
     (finding,) = (await place.report(outcome)).findings
     assert (finding.kind, finding.subject) == ("file not read", "labels/a.txt")
     assert outcome.warnings == ("1 x file not read: see the report.",)
+
+
+async def test_what_is_no_file_is_told_and_not_waited_for(place: Place, pool: ImagePool) -> None:
+    folder = place.folder / "pipes"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(a_jpeg(1, width=40, height=30))
+    os.mkfifo(folder / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(folder / "s"))
+        outcome = await place.imported(pool, folder)
+
+    findings = (await place.report(outcome)).findings
+    assert [(finding.kind, finding.subject) for finding in findings] == [("no file", "pipe.jpg"), ("no file", "s")]
+    assert outcome.result.summary["images"] == 1
 
 
 async def test_the_metadata_of_croissant_are_not_taken_for_annotations(place: Place, pool: ImagePool) -> None:
