@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from schemas.algebra_parameters import MergeParameters, OnConflict, Strategy
+from schemas.algebra_parameters import MergeParameters, OnConflict
 from schemas.annotations import GROUND_TRUTH, Annotation, Box
 from schemas.conflicts import SHEET, Conflict, ConflictAnswer, ConflictSheet, Take
 from schemas.datasets import Version
@@ -279,7 +279,7 @@ async def test_a_tag_that_is_taken_is_refused_before_anybody_is_asked(world: Wor
     [
         {"ours": "a"},
         {"sources": [{"ref": "a"}], "base": "b"},
-        {"ours": "a", "theirs": "b", "strategy": Strategy.HOST},
+        {"ours": "a", "theirs": "b", "near_duplicates": "stop"},
         {"sources": [{"ref": "a"}], "on_conflict": "ours"},
         {"ours": "a", "theirs": "b", "sources": [{"ref": "a"}]},
     ],
