@@ -58,7 +58,7 @@ docs: $(STAMP) ## write the pages of docs/ that are made of the code
 
 lock: $(STAMP) ## write requirements.lock anew from pyproject.toml [LOCK_ARGS=--upgrade]
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
-	$(BIN)/uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra demo --extra dev \
+	$(BIN)/uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra dev \
 	  --extra servers \
 	  --no-annotate --custom-compile-command "make lock" --quiet $(LOCK_ARGS) \
 	  --output-file requirements.lock pyproject.toml

@@ -81,10 +81,10 @@ async def prepared(
     return Prepared(run, found, settings, images)
 
 
-async def executed(work: Work[P_co], ready: Prepared, *, gpus: int, phase: str, tools: Tools) -> Executed:
+async def executed(work: Work[P_co], ready: Prepared, *, phase: str, tools: Tools) -> Executed:
     """Run what is prepared."""
     work.progress(PREPARED, phase)
-    return await execute(work, ready.run, gpus=gpus, phase=phase, blobs=tools.blobs)
+    return await execute(work, ready.run, phase=phase, blobs=tools.blobs)
 
 
 async def predictions(ready: Prepared) -> Found:

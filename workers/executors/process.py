@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from schemas.schema import Digest, Schema
 from workers.executors.layout import CONFIGURATION, ENVIRONMENT, LOG, MONITOR, Layout, RunFolder
 from workers.executors.monitor import read_monitor
 from workers.executors.registry import digest_of_folder
-from workers.executors.runtime import Cause, Exit
+from workers.executors.runtime import Cause, Exit, Order
 
 ROOT: Final = Path(__file__).parents[2]
 SUPERVISE: Final = (
@@ -75,9 +75,9 @@ class ProcessRuntime:
             raise Invalid(f"The folder of the executor {executor.name!r} has no start.sh.", step="Register it again.")
         return await asyncio.to_thread(digest_of_folder, folder)
 
-    async def run(self, executor: Executor, folder: RunFolder, *, gpus: int, progress: Callable[[float], None]) -> Exit:
+    async def run(self, order: Order, *, progress: Callable[[float], None]) -> Exit:
         """Run ``start.sh``; see the port. Raises Unavailable if no process can be started."""
-        environment = self.environment(folder, gpus=gpus)
+        environment = self.environment(order.folder, devices=order.devices)
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -86,7 +86,7 @@ class ProcessRuntime:
                 "-c",
                 SUPERVISE,
                 str(ROOT),
-                json.dumps(self._order(executor, folder)),
+                json.dumps(self._order(order.executor, order.folder)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -95,7 +95,7 @@ class ProcessRuntime:
             )
         except OSError as error:
             raise Unavailable(f"The executor cannot be started: {error}.") from error
-        watching = asyncio.create_task(self._watch(folder.made / MONITOR, progress))
+        watching = asyncio.create_task(self._watch(order.folder.made / MONITOR, progress))
         try:
             told = await _told_by(process)
         finally:
@@ -104,11 +104,10 @@ class ProcessRuntime:
                 await watching
         return _exit_of(told)
 
-    def environment(self, folder: RunFolder, *, gpus: int = 0) -> dict[str, str]:
+    def environment(self, folder: RunFolder, *, devices: Sequence[str] = ()) -> dict[str, str]:
         """Return all environment variables that an executor has."""
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         threads = dict.fromkeys(THREAD_COUNTS, str(self._settings.numeric_threads))
-        devices = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus)))) if gpus else ""
         return {
             **passed_on,
             **threads,
@@ -117,7 +116,7 @@ class ProcessRuntime:
             "PYTHON": sys.executable,
             "PYTHONHASHSEED": "0",
             "PYTHONUNBUFFERED": "1",
-            "CUDA_VISIBLE_DEVICES": devices,
+            "CUDA_VISIBLE_DEVICES": ",".join(devices),
             "HOME": str(folder.root),
             "TMPDIR": str(folder.root),
         }

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,7 +17,7 @@ from schemas.schema import Digest
 from storage.ports import Blobs, Database, Query
 from workers.executors.layout import LOG, MONITOR, Layout, RunFolder
 from workers.executors.monitor import FAILED, meaning, read_monitor
-from workers.executors.runtime import Cause, ExecutorRuntime, Exit
+from workers.executors.runtime import Cause, ExecutorRuntime, Exit, Order
 from workers.failures import STATUS
 from workers.work import P_co, Stopping, Work
 
@@ -93,7 +93,7 @@ async def open_run(
     return Run(executor, digest, runtime, folder, runtime.layout(executor, folder), _changed(executor, digest))
 
 
-async def execute(work: Work[P_co], run: Run, *, gpus: int, phase: str, blobs: Blobs) -> Executed:
+async def execute(work: Work[P_co], run: Run, *, devices: Sequence[str] = (), phase: str, blobs: Blobs) -> Executed:
     """Run an executor whose input is written, and keep its log.
 
     When the task is cancelled the run is ended and what is there can be collected. When it was lost or is handed over
@@ -102,9 +102,7 @@ async def execute(work: Work[P_co], run: Run, *, gpus: int, phase: str, blobs: B
     cancelled = False
     try:
         ended = await run.runtime.run(
-            run.executor,
-            run.folder,
-            gpus=gpus,
+            Order(run.executor, run.folder, work.task.id, work.task.epoch, devices),
             progress=lambda fraction: work.progress(PREPARED + (RAN - PREPARED) * fraction, phase),
         )
     except asyncio.CancelledError:

@@ -1,11 +1,11 @@
 """The port of executor runtimes: what runs a registered executor in a prepared folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from schemas.executors import Executor
-from schemas.schema import Digest
+from schemas.schema import Digest, Id
 from workers.executors.layout import Layout, RunFolder
 
 
@@ -33,6 +33,20 @@ class Exit(NamedTuple):
         return self.cause is Cause.ENDED and self.code == 0
 
 
+class Order(NamedTuple):
+    """One run: which executor, on which prepared folder, for which attempt, with which devices."""
+
+    executor: Executor
+    folder: RunFolder
+    task: Id
+    epoch: int
+    """With the task it names the attempt; whatever carries another is an orphan."""
+    devices: Sequence[str] = ()
+    """The GPUs that are leased for it, by their NVML UUIDs; inside they are numbered from 0."""
+    shared_memory_bytes: int | None = None
+    """What the configuration asks for in ``shm_size``."""
+
+
 class ExecutorRuntime(Protocol):
     """Runs executors of one kind; nothing of a run outlives it."""
 
@@ -42,8 +56,8 @@ class ExecutorRuntime(Protocol):
     async def digest(self, executor: Executor) -> Digest | None:
         """Return the digest of what would run now; raise Invalid if it is gone."""
 
-    async def run(self, executor: Executor, folder: RunFolder, *, gpus: int, progress: Callable[[float], None]) -> Exit:
-        """Run the executor on a prepared folder, its output in the folder's log, and tell of its progress.
+    async def run(self, order: Order, *, progress: Callable[[float], None]) -> Exit:
+        """Run an executor on a prepared folder, its output in the folder's log, and tell of its progress.
 
         Cancelled, it ends the executor within seconds and only then lets the cancellation through.
         """

@@ -45,7 +45,7 @@ async def infer(
     source = await given(work.task, "/source", library=library)
     ready = await prepared(work, parameters, source.content, model=parameters.model, purposes=INFER, tools=tools)
     layer = layer_name(parameters.layer, ready.found)
-    ran = await executed(work, ready, gpus=parameters.gpus, phase="inferring", tools=tools)
+    ran = await executed(work, ready, phase="inferring", tools=tools)
     if ran.error is not None or ran.cancelled:
         return ran.outcome()
     try:

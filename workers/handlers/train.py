@@ -55,7 +55,7 @@ async def train(
         cache=cache,
     )
     work.progress(PREPARED, "training")
-    executed = await execute(work, training.run, gpus=parameters.gpus, phase="training", blobs=blobs)
+    executed = await execute(work, training.run, phase="training", blobs=blobs)
     outcome = await _collected(work, training, executed, blobs=blobs)
     return await _told(outcome, training, executed, written, blobs=blobs)
 

@@ -50,7 +50,7 @@ async def scored(
     """Run the executor on the candidates; an outcome is what it came to when it failed or was cancelled."""
     parameters = work.parameters
     ready = await prepared(work, parameters, candidates, model=parameters.model, purposes=purposes, tools=tools)
-    ran = await executed(work, ready, gpus=parameters.gpus, phase="mining", tools=tools)
+    ran = await executed(work, ready, phase="mining", tools=tools)
     if ran.error is not None or ran.cancelled:
         return ran.outcome()
     try:

@@ -16,9 +16,10 @@ from schemas.executors import Executor, Limits, Runtime
 from tests.factories import NOON
 from workers.executors.layout import LOG, RunFolder
 from workers.executors.process import ProcessRuntime, ProcessSettings
-from workers.executors.runtime import Cause, Exit
+from workers.executors.runtime import Cause, Exit, Order
 
 QUICK = ProcessSettings(grace_seconds=0.3, poll_seconds=0.05, log_bytes=1_000)
+TASK = "0" * 32
 # Children of all kinds: in the background, in a session of their own, forked twice, deaf to SIGTERM.
 BROOD = (
     "trap '' TERM\n"
@@ -60,7 +61,7 @@ async def ran(
 ) -> Exit:
     runtime = ProcessRuntime(settings)
     executor = an_executor(folder, script, limits=limits)
-    return await runtime.run(executor, a_folder(folder), gpus=0, progress=progress)
+    return await runtime.run(Order(executor, a_folder(folder), TASK, 1), progress=progress)
 
 
 def log_of(folder: Path) -> bytes:
@@ -215,12 +216,13 @@ async def test_nothing_is_left_after_the_worker_was_killed(tmp_path: Path, fifo:
         "from schemas.executors import Executor\n"
         "from workers.executors.layout import RunFolder\n"
         "from workers.executors.process import ProcessRuntime, ProcessSettings\n"
+        "from workers.executors.runtime import Order\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "run = RunFolder(folder / 'run'); run.prepare()\n"
         "executor = Executor(id='0' * 32, name='x', runtime='process', reference=str(folder / 'executor'),\n"
         "    object_types=('detection',), templates={}, created_at='2026-11-22T12:00:00Z')\n"
         "runtime = ProcessRuntime(ProcessSettings(grace_seconds=0.3))\n"
-        "asyncio.run(runtime.run(executor, run, gpus=0, progress=print))\n"
+        "asyncio.run(runtime.run(Order(executor, run, '0' * 32, 1), progress=print))\n"
     )
     worker = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
     await comes(fifo)
@@ -269,7 +271,7 @@ async def test_a_script_that_is_missing_is_an_exit_like_any_other(tmp_path: Path
     runtime, executor = ProcessRuntime(QUICK), an_executor(tmp_path, "")
     (tmp_path / "executor" / "start.sh").unlink()
 
-    exited = await runtime.run(executor, a_folder(tmp_path), gpus=0, progress=lambda _: None)
+    exited = await runtime.run(Order(executor, a_folder(tmp_path), TASK, 1), progress=lambda _: None)
 
     assert exited.code == 127
     assert b"start.sh" in log_of(tmp_path)
