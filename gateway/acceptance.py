@@ -4,7 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from gateway.class_names import NAMES_CLASSES, with_main_names
-from gateway.finding import project_named
+from gateway.finding import no_project, project_named
 from gateway.named import fault_of, named_faults
 from gateway.problems import gathered
 from gateway.services import Services
@@ -12,6 +12,7 @@ from gateway.targets import target_faults
 from schemas.algebra_parameters import FilterParameters, RelabelParameters
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.exchange_parameters import ExportParameters, LabelParameters
+from schemas.keys import ApiKey
 from schemas.model_parameters import EvaluateParameters
 from schemas.parameters import Parameters, RefElsewhere
 from schemas.projects import Project
@@ -30,15 +31,15 @@ class Checked(NamedTuple):
     inputs: tuple[Input, ...]
 
 
-async def check(parameters: TaskParameters, project: Project, services: Services) -> Checked:
-    """Return what can be accepted; raise Invalid naming everything that is wrong at once."""
+async def check(parameters: TaskParameters, project: Project, services: Services, *, caller: ApiKey) -> Checked:
+    """Return what can be accepted of a caller; raise Invalid naming everything that is wrong at once."""
     if parameters.type not in OFFERED:
         step = f"Types that this release handles: {', '.join(sorted(OFFERED))}."
         fault = Fault(f"No worker of this release handles {parameters.type!r}.", "/type")
         raise Invalid("This type of task is not offered.", step=step, faults=[fault])
     # Beside each other: documents that are looked for at the same time are found together.
     here = (_resolved(pointer, ref, parameters, project, services) for pointer, ref in parameters.refs())
-    elsewhere = (_resolved_elsewhere(ref, services) for ref in parameters.refs_elsewhere())
+    elsewhere = (_resolved_elsewhere(ref, services, caller) for ref in parameters.refs_elsewhere())
     resolved, named, target = await asyncio.gather(
         asyncio.gather(*here, *elsewhere),
         named_faults(parameters, project, services),
@@ -65,11 +66,14 @@ async def _resolved(
     return Input(pointer=pointer, ref=ref, version=version.id), faults
 
 
-async def _resolved_elsewhere(wanted: RefElsewhere, services: Services) -> tuple[Input | None, list[Fault]]:
+async def _resolved_elsewhere(
+    wanted: RefElsewhere, services: Services, caller: ApiKey
+) -> tuple[Input | None, list[Fault]]:
     """Return what a ref into another project names, and what is wrong with that."""
     try:
-        # Every key may read every project; where a caller may not, this is where to say that there is no such one.
         project = await project_named(services.database, wanted.project)
+        if caller.role_in(project.id) is None:
+            raise no_project(wanted.project)
     except NotFound as error:
         return None, [fault_of(error, f"{wanted.pointer}/project")]
     pointer = f"{wanted.pointer}/ref"

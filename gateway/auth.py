@@ -2,39 +2,23 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
+from gateway.finding import no_project, project_of, task_of
 from gateway.operations import operation_of
 from gateway.problems import Handler, Refused
-from gateway.services import CALLER, Services
+from gateway.roles import Need, Where, need_of
+from gateway.services import CALLER, ROLE, Services
 from gateway.signing import is_signed
-from schemas.errors import Denied
+from schemas.errors import Denied, NotFound
 from schemas.keys import ApiKey, Role, secret_digest
 from storage.ports import Query
 
 KEYS_CACHED: Final = 1_000
 BEARER: Final = re.compile(r"Bearer +([\x21-\x7e]{1,500})", re.IGNORECASE)
-
-RANK: Final[Mapping[Role, int]] = {Role.VIEWER: 0, Role.MEMBER: 1, Role.ADMIN: 2}
-NEEDED: Final[Mapping[str, Role]] = {"GET": Role.VIEWER}
-# What is not named here and changes something is for members.
-NEEDED_FOR: Final[Mapping[tuple[str, str], Role]] = {
-    ("POST", "/v1/projects"): Role.ADMIN,
-    ("DELETE", "/v1/projects/{project}"): Role.ADMIN,
-    ("POST", "/v1/executors"): Role.ADMIN,
-    ("PATCH", "/v1/executors/{name}"): Role.ADMIN,
-    ("DELETE", "/v1/executors/{name}"): Role.ADMIN,
-    # Anything may be in them, of any project.
-    ("GET", "/v1/dead-letters"): Role.ADMIN,
-    ("GET", "/v1/dead-letters/{id}"): Role.ADMIN,
-    ("GET", "/v1/dead-letters/{id}/body"): Role.ADMIN,
-    ("POST", "/v1/dead-letters/{id}/replay"): Role.ADMIN,
-    ("DELETE", "/v1/dead-letters/{id}"): Role.ADMIN,
-}
 
 
 class Keys:
@@ -81,12 +65,37 @@ async def auth(request: web.Request, handler: Handler) -> web.StreamResponse:
             detail = "The link is not signed by this service for this address, or it has expired."
             raise Refused(HTTPStatus.FORBIDDEN, detail, step="Ask for the list again; its links are new.")
         return await handler(request)
-    caller = await _caller(request)
-    request[CALLER] = caller
-    needed = NEEDED_FOR.get((operation.method, operation.path), NEEDED.get(operation.method, Role.MEMBER))
-    if RANK[caller.role] < RANK[needed]:
-        raise Denied(f"The key {caller.name!r} is a {caller.role}'s.", step=f"Use the key of a {needed}.")
+    request[CALLER] = await _caller(request)
+    request[ROLE] = await _permitted(request, request[CALLER], need_of(operation))
     return await handler(request)
+
+
+async def _permitted(request: web.Request, caller: ApiKey, need: Need) -> Role:
+    """Return the role by which a key may do what it asks; raise Denied, or NotFound for what it may not know of."""
+    role = caller.role if need.where is Where.SERVICE else caller.highest
+    if need.where in {Where.PROJECT, Where.TASK}:
+        # Whoever may do it everywhere need not be asked where.
+        is_enough = caller.role is not None and caller.role.rank >= need.role.rank
+        role = caller.role if is_enough else await _role_there(request, caller, need.where)
+    if role is None or role.rank < need.role.rank:
+        held = f"is a {role}'s" if role else "has no role outside of its projects"
+        raise Denied(f"The key {caller.name!r} {held}.", step=f"Use the key of a {need.role}.")
+    if caller.scopes and need.scope not in caller.scopes:
+        held = ", ".join(caller.scopes)
+        raise Denied(f"The key {caller.name!r} is for {held} alone.", step=f"Use a key with the scope {need.scope}.")
+    return role
+
+
+async def _role_there(request: web.Request, caller: ApiKey, where: Where) -> Role:
+    if where is Where.TASK:
+        task = await task_of(request)
+        role, unknown = caller.role_in(task.project), NotFound("task", task.id)
+    else:
+        project = await project_of(request, hidden=True)
+        role, unknown = caller.role_in(project.id), no_project(project.name)
+    if role is None:
+        raise unknown
+    return role
 
 
 async def _caller(request: web.Request) -> ApiKey:

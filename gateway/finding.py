@@ -5,7 +5,7 @@ from typing import Final
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.services import SERVICES
+from gateway.services import CALLER, SERVICES
 from schemas.datasets import Dataset, Version
 from schemas.errors import Invalid, NotFound
 from schemas.projects import Project
@@ -22,12 +22,25 @@ async def project_of(request: web.Request, *, hidden: bool = False) -> Project:
     return await project_named(request.app[SERVICES].database, request.match_info["project"], hidden=hidden)
 
 
+async def readable_project(request: web.Request, name: str, *, hidden: bool = False) -> Project:
+    """Return the project of a name if the caller may read it; raise NotFound."""
+    project = await project_named(request.app[SERVICES].database, name, hidden=hidden)
+    if request[CALLER].role_in(project.id) is None:
+        raise no_project(name)
+    return project
+
+
 async def project_named(database: Database, name: str, *, hidden: bool = False) -> Project:
     """Return the project of a name; raise NotFound."""
     page = await database.documents(Project).list(Query(equal={"name": name}), limit=1)
     if not page.items or (page.items[0].removed_at and not hidden):
-        raise NotFound("project", name, step="GET /v1/projects lists those there are.")
+        raise no_project(name)
     return page.items[0]
+
+
+def no_project(name: str) -> NotFound:
+    """Return the error of a project that is not there, or that the caller may not know of."""
+    return NotFound("project", name, step="GET /v1/projects lists those there are.")
 
 
 async def dataset_of(request: web.Request, *, hidden: bool = False) -> Dataset:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.settings import GatewaySettings
 from schemas.executors import Executor, ExecutorSubmission
-from schemas.keys import ApiKey
+from schemas.keys import ApiKey, Role
 from schemas.tasks import Task
 from storage.datasets.library import Library
 from storage.event_log import EventLog
@@ -40,3 +40,5 @@ class Services:
 SERVICES: Final = web.AppKey("services", Services)
 CALLER: Final = web.RequestKey("caller", ApiKey)
 """The key that a request bears; that of a job for the hooks of labeling tools."""
+ROLE: Final = web.RequestKey("role", Role)
+"""The role by which the key may do what the request asks."""

@@ -80,6 +80,12 @@ class EventLog:
         page = await self._log.list(query, order="position", limit=limit)
         return Page(items=page.items, next=str(page.items[-1].position) if page.next else None)
 
+    async def newest(self, *, projects: Collection[Id] | None = None) -> Page[LoggedEvent]:
+        """Return a page of the last event alone; of some projects, unless None."""
+        query = Query(equal={} if projects is None else {"project": list(projects)})
+        page = await self._log.list(query, order="-position", limit=1)
+        return Page(items=page.items)
+
     async def oldest(self) -> int | None:
         """Return the first position that is still kept, None of an empty log."""
         return await self._position("position")

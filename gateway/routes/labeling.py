@@ -11,7 +11,7 @@ from gateway.links import image_link
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import reply
-from gateway.services import CALLER, SERVICES
+from gateway.services import CALLER, ROLE, SERVICES
 from schemas.datasets import Version
 from schemas.errors import Conflict, NotFound
 from schemas.keys import Role
@@ -141,7 +141,7 @@ async def _status(request: web.Request, job: LabelingJob) -> web.Response:
 
 def _shown(request: web.Request, job: LabelingJob) -> LabelingJob:
     """Return a job without its secret, unless the caller may answer it."""
-    may_answer = CALLER in request and request[CALLER].role is not Role.VIEWER
+    may_answer = ROLE in request and request[ROLE] is not Role.VIEWER
     return job if may_answer else job.model_copy(update={"token": ""})
 
 

@@ -1,5 +1,6 @@
 """Projects: the namespaces of everything else."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
@@ -9,11 +10,11 @@ from gateway.idempotency import identity_of
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import changed, changed_fields, nothing, reply
-from gateway.services import SERVICES
+from gateway.services import CALLER, SERVICES
 from schemas.errors import Conflict
 from schemas.pages import Page
 from schemas.projects import ClassEntry, ClassList, Project, ProjectChange, ProjectSubmission
-from storage.ports import Database, Query
+from storage.ports import Database, Query, Scalar
 
 routes: Final = Routes("projects")
 
@@ -29,9 +30,16 @@ class ProjectQuery(PageQuery):
 async def list_projects(request: web.Request) -> web.Response:
     """List projects by name."""
     query = read_query(request, ProjectQuery)
-    wanted = Query(at_least={"removed_at": ""}) if query.removed else Query(equal={"removed_at": None})
+    caller = request[CALLER]
+    granted = {grant.project: grant.name for grant in caller.grants} if caller.role is None else None
+    seen: dict[str, Scalar | Sequence[Scalar]] = {} if granted is None else {"name": sorted(granted.values())}
+    wanted = Query(equal={**seen, "removed_at": None})
+    if query.removed:
+        wanted = Query(equal=seen, at_least={"removed_at": ""})
     documents = request.app[SERVICES].database.documents(Project)
-    return reply(await documents.list(wanted, order="name", limit=page_size(request, query), cursor=query.cursor))
+    page = await documents.list(wanted, order="name", limit=page_size(request, query), cursor=query.cursor)
+    items = tuple(project for project in page.items if granted is None or project.id in granted)
+    return reply(Page[Project](items=items, next=page.next))
 
 
 @routes.post("/v1/projects", body=ProjectSubmission, answer=Project, status=201, created=True)

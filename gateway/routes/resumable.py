@@ -35,7 +35,6 @@ from gateway.tus import (
     told,
 )
 from schemas.errors import Denied, Invalid
-from schemas.keys import Role
 from schemas.schema import digest_of
 from schemas.uploads import PartialUpload, Upload
 
@@ -127,7 +126,7 @@ async def give_up_upload(request: web.Request) -> web.Response:
     check_version(request)
     uploads = request.app[SERVICES].database.documents(Upload)
     if whole := await uploads.get_many([request.match_info["name"]]):
-        if request[CALLER].role is not Role.ADMIN and request[CALLER].name != whole[0].created_by:
+        if not request[CALLER].is_admin and request[CALLER].name != whole[0].created_by:
             raise _not_theirs()
         await uploads.remove(whole[0].id)
         return nothing()
@@ -181,7 +180,7 @@ async def _with_length(request: web.Request, upload: PartialUpload, *, at: int) 
 async def _own(request: web.Request) -> PartialUpload:
     """Return the partial upload that an address names; raise NotFound, or Denied if it is somebody else's."""
     upload = await request.app[PARTIAL].find(request.match_info["name"])
-    if request[CALLER].role is not Role.ADMIN and request[CALLER].id != upload.owner:
+    if not request[CALLER].is_admin and request[CALLER].id != upload.owner:
         raise _not_theirs()
     return upload
 

@@ -46,7 +46,7 @@ async def create_task(request: web.Request) -> web.Response:
     if fingerprint and (known := await kept(services, identity, fingerprint)) is not None:
         return _accepted(known)
     project = await project_of(request)
-    checked = await check(parameters, project, services)
+    checked = await check(parameters, project, services, caller=request[CALLER])
     now = services.clock()
     task = Task(
         id=identity,
