@@ -66,6 +66,11 @@ COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
         "report": Command("show everything that a task found", ONE),
         "archive": Command("fetch the archive that an export wrote", ONE),
     },
+    "keys": {
+        "list": Command("list the keys that you may remove", "keys:add_list"),
+        "add": Command("make a key, and print its secret, which is told this once", "keys:add_new"),
+        "remove": Command("remove a key", "keys:add_remove"),
+    },
     "api": Command("make any call of the API", "api:add_api"),
     "admin": {
         "gc": Command("remove for good what was hidden long ago, and blobs that nothing names", "service:add_collect"),

@@ -122,7 +122,7 @@ def a_sample(source: str) -> JSON:
     return {"type": "sample", "dataset": "some", "source": source, "count": 1}
 
 
-async def test_a_task_cannot_read_what_its_caller_cannot(api: Api, world: World, database: Database) -> None:
+async def test_a_task_cannot_read_what_its_caller_cannot(api: Api, world: World) -> None:
     await world.version()
     await api.post("/v1/projects", {"name": "fish"}, expect=201)
     made = await api.post("/v1/keys", {"name": "x", "projects": [{"project": "fish", "role": "member"}]}, expect=201)
@@ -132,7 +132,6 @@ async def test_a_task_cannot_read_what_its_caller_cannot(api: Api, world: World,
 
     assert refused["errors"][0]["pointer"] == "/source/project"
     await api.post("/v1/projects/fish/tasks", copied | {"unknown_classes": "add"}, expect=202)
-    assert await database.documents(ApiKey).get(made["id"])
 
 
 async def test_events_of_other_projects_are_not_shown(api: Api, world: World, database: Database) -> None:

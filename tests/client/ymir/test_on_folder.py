@@ -226,3 +226,15 @@ def test_a_folder_without_data_is_told(tmp_path: Path, capsys: pytest.CaptureFix
 
 def first_id(text: str) -> str:
     return text.split(maxsplit=1)[0]
+
+
+def test_a_key_is_made_listed_and_removed(ymir: Ymir) -> None:
+    secret = ymir("keys", "add", "labelers", "--in", "cats=member", "--scope", "labeling", "--days", "30").out
+    listed = ymir("keys", "list").out.splitlines()
+    ymir("keys", "remove", next(line.split()[0] for line in listed if "labelers" in line))
+
+    assert secret.startswith("ymir_")
+    assert any("labelers  member in cats  labeling" in line for line in listed)
+    assert "labelers" not in ymir("keys", "list").out
+    with pytest.raises(SystemExit, match="2"):
+        ymir("keys", "add", "x", "--in", "cats=king")
