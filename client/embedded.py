@@ -26,6 +26,7 @@ from storage.clock import utc_now
 from storage.ports import Database
 from storage.process import bound_to, end_in, log_to_stderr, stop_requested
 from storage.sqlite import open_database
+from workers.delivery.sending import sender_of
 from workers.executors.process import ProcessRuntime
 from workers.executors.registering import inspected, register
 from workers.executors.registry import BUILT_IN
@@ -98,6 +99,7 @@ async def running(address: Address) -> AsyncIterator[None]:
             pool=await stack.enter_async_context(open_pool()),
             runtimes={Runtime.PROCESS: ProcessRuntime()},
             importing=importing,
+            sender=await stack.enter_async_context(sender_of(settings)),
         )
         await _first_start(database, data)
         await asyncio.to_thread(emptied, settings.scratch)

@@ -20,6 +20,7 @@ from gateway.routes import (
     conflicts,
     datasets,
     dead_letters,
+    deliveries,
     evaluations,
     events,
     executors,
@@ -33,8 +34,11 @@ from gateway.routes import (
     tasks,
     uploads,
     versions,
+    webhooks,
 )
 from gateway.services import SERVICES, Services
+from gateway.signs import end_streams, signs
+from gateway.streaming import STREAMS
 from gateway.thumbnails import THUMBNAILS, Thumbnails
 from gateway.tus import tell_tus
 
@@ -54,6 +58,8 @@ RESOURCES: Final = (
     executors,
     keys,
     events,
+    webhooks,
+    deliveries,
     labeling,
     dead_letters,
     service,
@@ -82,7 +88,10 @@ def build_app(services: Services) -> web.Application:
     app[PARTIAL] = PartialUploads(services)
     app[OPERATIONS] = {(operation.method, operation.path): operation for operation in offered}
     app[DESCRIPTION] = Description(offered)
+    app[STREAMS] = set()
     app.cleanup_ctx.append(errands)
+    app.cleanup_ctx.append(signs)
+    app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(tell_request_id)
     app.on_response_prepare.append(tell_tus)
     for operation in offered:

@@ -98,9 +98,15 @@ async def _role_there(request: web.Request, caller: ApiKey, where: Where) -> Rol
     return role
 
 
-async def _caller(request: web.Request) -> ApiKey:
+def bearer_of(request: web.Request) -> str | None:
+    """Return the secret that a request bears, if it bears one."""
     bearer = BEARER.fullmatch(request.headers.get("Authorization", "").strip())
-    caller = await request.app[KEYS].of(bearer[1]) if bearer else None
+    return bearer[1] if bearer else None
+
+
+async def _caller(request: web.Request) -> ApiKey:
+    bearer = bearer_of(request)
+    caller = await request.app[KEYS].of(bearer) if bearer else None
     if caller is None:
         detail = "The key is not known." if bearer else "The request bears no key."
         challenge = {"WWW-Authenticate": 'Bearer realm="ymir"'}

@@ -46,6 +46,9 @@ _ADMINISTER: Final = Need(Role.ADMIN, Where.SERVICE, Scope.ADMIN)
 _ADMINISTER_PROJECT: Final = Need(Role.ADMIN, Where.PROJECT, Scope.ADMIN)
 _ADMINISTER_ANYWHERE: Final = Need(Role.ADMIN, Where.ANYWHERE, Scope.ADMIN)
 
+# What is sent out of a project is for those who administer it to say.
+_HOOK: Final = Need(Role.ADMIN, Where.ANYWHERE, Scope.WEBHOOKS)
+
 _PROJECT: Final = "/v1/projects/{project}"
 _DATASET: Final = f"{_PROJECT}/datasets/{{name}}"
 _VERSION: Final = f"{_DATASET}/versions/{{ref}}"
@@ -53,6 +56,7 @@ _MODEL: Final = f"{_PROJECT}/models/{{id}}"
 _JOB: Final = f"{_PROJECT}/labeling/{{id}}"
 _TASK: Final = "/v1/tasks/{id}"
 _EXECUTOR: Final = "/v1/executors/{name}"
+_WEBHOOK: Final = "/v1/webhooks/{id}"
 _LETTER: Final = "/v1/dead-letters/{id}"
 
 NEEDED: Final[Mapping[tuple[str, str], Need]] = {
@@ -120,6 +124,17 @@ NEEDED: Final[Mapping[tuple[str, str], Need]] = {
     ("PATCH", _EXECUTOR): _ADMINISTER,
     ("DELETE", _EXECUTOR): _ADMINISTER,
     ("GET", "/v1/events"): _LOOK_ANYWHERE,
+    ("GET", "/v1/webhooks"): _HOOK,
+    ("POST", "/v1/webhooks"): _HOOK,
+    ("GET", _WEBHOOK): _HOOK,
+    ("PATCH", _WEBHOOK): _HOOK,
+    ("DELETE", _WEBHOOK): _HOOK,
+    ("POST", f"{_WEBHOOK}/rotate"): _HOOK,
+    ("POST", f"{_WEBHOOK}/test"): _HOOK,
+    ("POST", f"{_WEBHOOK}/redeliver"): _HOOK,
+    ("GET", f"{_WEBHOOK}/deliveries"): _HOOK,
+    ("GET", f"{_WEBHOOK}/deliveries/{{delivery}}"): _HOOK,
+    ("POST", f"{_WEBHOOK}/deliveries/{{delivery}}/redeliver"): _HOOK,
     ("GET", f"{_PROJECT}/labeling"): _LOOK,
     ("GET", _JOB): _LOOK,
     ("GET", f"{_JOB}/items"): _LOOK,

@@ -53,6 +53,10 @@ class GatewaySettings(BaseSettings):
 
     0 where there is no other process: what a former one left unfinished then is made again at once.
     """
+    streams_at_most: PositiveInt = 1_000
+    """How many streams of events may be open at once."""
+    heartbeat_seconds: PositiveFloat = 15.0
+    """After how long without an event a stream says that it is still there, and looks whether its key is."""
     draw_at_once: PositiveInt = 2
     """How many thumbnails are drawn at the same time."""
     thumbnail_cache_bytes: PositiveInt = 64 * 2**20

@@ -23,6 +23,8 @@ class EventType(StrEnum):
     LABELING_REQUESTED = "ymir.labeling.requested"
     LABELING_COMPLETED = "ymir.labeling.completed"
     ITERATION_ADVANCED = "ymir.iteration.advanced"
+    WEBHOOK_TESTED = "ymir.webhook.tested"
+    """Sent to a webhook alone, when that is asked for; never in the log."""
 
 
 class CloudEvent(Schema):

@@ -7,6 +7,7 @@ from schemas.datasets import Dataset, Statistics, Tag, Version
 from schemas.evaluations import Evaluation
 from schemas.events import LoggedEvent
 from schemas.executors import Executor
+from schemas.following import Bookmark
 from schemas.iterations import Iteration
 from schemas.keys import ApiKey
 from schemas.labeling import LabelingItem, LabelingJob
@@ -18,12 +19,14 @@ from schemas.requests import RememberedRequest
 from schemas.schema import Document
 from schemas.tasks import Task
 from schemas.uploads import PartialUpload, Upload, UploadPart
+from schemas.webhooks import Webhook
 
 # The task comes first: whoever reads the kinds in this order finds the records of every task that had ended by then.
 # So do the parts of an upload come before what they become.
 KINDS: Final[tuple[type[Document], ...]] = (
     Task,
     ApiKey,
+    Bookmark,
     ClassList,
     ConflictSheet,
     Dataset,
@@ -44,4 +47,5 @@ KINDS: Final[tuple[type[Document], ...]] = (
     UploadPart,
     Upload,
     Version,
+    Webhook,
 )

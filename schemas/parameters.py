@@ -37,6 +37,8 @@ class Parameters(Schema):
     """What every type of task has in common."""
 
     SLOT: ClassVar[Slot] = Slot.DATA
+    ANNOUNCED: ClassVar[bool] = True
+    """Whether events tell of such a task."""
 
     @property
     def slot(self) -> Slot:

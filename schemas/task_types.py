@@ -25,8 +25,9 @@ from schemas.exchange_parameters import (
     PullExecutorParameters,
 )
 from schemas.model_parameters import EvaluateParameters, InferParameters, MineParameters, TrainParameters
+from schemas.service_parameters import DeliverParameters
 
-TaskParameters = Annotated[
+_Asked = (
     ImportParameters
     | MergeParameters
     | FilterParameters
@@ -46,9 +47,14 @@ TaskParameters = Annotated[
     | EvaluateParameters
     | ExportParameters
     | ImportModelParameters
-    | PullExecutorParameters,
-    Field(discriminator="type"),
-]
+    | PullExecutorParameters
+)
+
+AskedParameters = Annotated[_Asked, Field(discriminator="type")]
+"""What can be asked for over HTTP."""
+
+TaskParameters = Annotated[_Asked | DeliverParameters, Field(discriminator="type")]
+"""What tasks are kept with."""
 
 OFFERED: Final = frozenset(
     {
@@ -73,4 +79,7 @@ OFFERED: Final = frozenset(
         "import_model",
     }
 )
-"""The types that the workers of this release handle."""
+"""The types that the workers of this release handle when they are asked for."""
+
+OWN: Final = frozenset({"deliver"})
+"""The types that the service asks of itself."""

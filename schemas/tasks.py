@@ -85,6 +85,7 @@ class Task(Document):
         "slot",
         "created_at",
         "unannounced",
+        "parameters.webhook",
     )
 
     id: Id
@@ -153,7 +154,7 @@ class Task(Document):
 
     def accepted(self) -> Self:
         """Return a new task with the fact that it was queued."""
-        return self.model_copy(update={"facts": (self._fact(EventType.TASK_QUEUED, 0, self.created_at),)})
+        return self.model_copy(update={"facts": self._told(EventType.TASK_QUEUED, 0, self.created_at)})
 
     def claimed(self, *, by: str, at: datetime) -> Self:
         """Return this task as owned by a worker, one epoch later; raise Invalid if its state forbids that."""
@@ -174,10 +175,10 @@ class Task(Document):
         changes: dict[str, Any] = {"beat": self.beat + 1, "progress": progress, "updated_at": at}
         if progress != self.progress:
             data: dict[str, JsonValue] = {"fraction": progress.fraction, "phase": progress.phase}
-            fact = self._fact(EventType.TASK_PROGRESSED, f"{self.epoch}.{self.beat + 1}", at, **data)
+            told = self._told(EventType.TASK_PROGRESSED, f"{self.epoch}.{self.beat + 1}", at, **data)
             # Progress that nobody could be told of is out of date: a task grows no longer while the bus is away.
             untold = [other for other in self.facts if other.type is not EventType.TASK_PROGRESSED]
-            changes["facts"] = (*untold, fact)
+            changes["facts"] = (*untold, *told)
         return self.successor(**changes)
 
     def put_back(self, *, at: datetime, not_before: datetime | None = None, tried: bool = False) -> Self:
@@ -270,15 +271,18 @@ class Task(Document):
             result = changes.get("result", self.result)
             return self.ended(Outcome(cancelled=True, result=result, warnings=self.warnings), at=at, facts=before)
         moment = f"{changes.get('epoch', self.epoch)}.{state}"
-        fact = self._fact(EVENT_OF[state], moment, at, **_told(changes))
-        return self.successor(state=state, updated_at=at, facts=(*self.facts, *before, fact), **changes)
+        told = self._told(EVENT_OF[state], moment, at, **_news(changes))
+        return self.successor(state=state, updated_at=at, facts=(*self.facts, *before, *told), **changes)
 
-    def _fact(self, event_type: EventType, moment: object, at: datetime, **data: JsonValue) -> Fact:
+    def _told(self, event_type: EventType, moment: object, at: datetime, **data: JsonValue) -> tuple[Fact, ...]:
+        """Return the fact that an event is to tell; none of a task of the service's own."""
+        if not self.parameters.ANNOUNCED:
+            return ()
         told = {"task": self.id, "type": self.parameters.type, "project": self.project, **data}
-        return Fact(id=event_id(self.id, event_type, moment), type=event_type, subject=self.id, time=at, data=told)
+        return (Fact(id=event_id(self.id, event_type, moment), type=event_type, subject=self.id, time=at, data=told),)
 
 
-def _told(changes: Mapping[str, Any]) -> dict[str, JsonValue]:
+def _news(changes: Mapping[str, Any]) -> dict[str, JsonValue]:
     told: dict[str, JsonValue] = {}
     if changes.get("problem") is not None:
         told["problem"] = changes["problem"].model_dump(mode="json", exclude={"errors"})

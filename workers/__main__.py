@@ -22,6 +22,7 @@ from storage.process import end_in, log_to_stderr, stop_requested
 from storage.production import open_stores
 from storage.readiness import BUS, VITAL, Readiness
 from storage.settings import StoreSettings, read_settings
+from workers.delivery.sending import sender_of
 from workers.executors.process import ProcessRuntime
 from workers.executors.registering import register
 from workers.health import telling
@@ -73,6 +74,7 @@ async def running(stores: StoreSettings, settings: WorkerSettings, importing: Im
             pool=await stack.enter_async_context(open_pool()),
             runtimes={Runtime.PROCESS: ProcessRuntime()} if settings.process_executors else {},
             importing=importing,
+            sender=await stack.enter_async_context(sender_of(settings)),
         )
         readiness = Readiness(database, blobs, bus, vital={*VITAL, BUS})
         if settings.health_port:

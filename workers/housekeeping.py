@@ -1,7 +1,9 @@
 """Housekeeping: forgets what is only kept for a while."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -10,15 +12,19 @@ from schemas.errors import Invalid, Unavailable
 from schemas.letters import DeadLetter
 from schemas.requests import RememberedRequest
 from schemas.schema import Document, Id, to_text
-from schemas.tasks import Task
+from schemas.service_parameters import OF_THE_SERVICE
+from schemas.tasks import FINAL, Task
 from schemas.uploads import PartialUpload, Upload, UploadPart
 from storage.collection.every import every
 from storage.collection.unfinished import unfinished
 from storage.event_log import EventLog
-from storage.ports import Clock, Database, Query
+from storage.ports import Clock, Database, Query, Scalar
 from workers.settings import WorkerSettings
 
 PAUSE_SECONDS: Final = 3600.0
+NOTHING: Final[Mapping[str, Scalar | Sequence[Scalar]]] = MappingProxyType({})
+# What the service asked of itself and is done with.
+DELIVERED: Final = MappingProxyType({"project": OF_THE_SERVICE, "state": tuple(FINAL)})
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +54,7 @@ class Housekeeping:
         now, settings = self._now(), self._settings
         await self._event_log.trim(now - timedelta(days=settings.event_days))
         await self._forget(RememberedRequest, before=now - timedelta(hours=settings.request_hours))
+        await self._forget(Task, DELIVERED, before=now - timedelta(days=settings.event_days))
         in_use = (await unfinished(self._database.documents(Task))).ids
         await self._forget(Upload, before=now - timedelta(days=settings.upload_days), but=in_use)
         await self._forget(PartialUpload, before=now, since="expires_at")
@@ -55,9 +62,15 @@ class Housekeeping:
         await self._forget(DeadLetter, before=now - timedelta(days=settings.letter_days), since="came_at")
 
     async def _forget(
-        self, kind: type[Document], *, before: datetime, since: str = "created_at", but: frozenset[Id] = frozenset()
+        self,
+        kind: type[Document],
+        equal: Mapping[str, Scalar | Sequence[Scalar]] = NOTHING,
+        *,
+        before: datetime,
+        since: str = "created_at",
+        but: frozenset[Id] = frozenset(),
     ) -> None:
         documents = self._database.documents(kind)
-        async for document in every(documents, Query(below={since: to_text(before)})):
+        async for document in every(documents, Query(equal=equal, below={since: to_text(before)})):
             if document.id not in but:
                 await documents.remove(document.id)

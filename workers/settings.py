@@ -6,6 +6,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.parameters import Slot
+from storage.public_addresses import Networks
 from storage.settings import Folders
 
 
@@ -14,7 +15,7 @@ class WorkerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="YMIR_", frozen=True, use_attribute_docstrings=True, extra="ignore")
 
-    slots: dict[Slot, PositiveInt] = Field(default={Slot.DATA: 2, Slot.EXECUTOR: 2, Slot.SERVICE: 2})
+    slots: dict[Slot, PositiveInt] = Field(default={Slot.DATA: 2, Slot.EXECUTOR: 2, Slot.SERVICE: 16})
     """How many tasks of each kind run at once, as JSON."""
     beat_seconds: PositiveFloat = 5.0
     """How often the owner of a task shows that it lives."""
@@ -45,6 +46,12 @@ class WorkerSettings(BaseSettings):
     """The address at which the worker tells how it is."""
     health_port: NonNegativeInt = 0
     """The port of ``/healthz``, ``/readyz`` and ``/metrics``, which need no key; 0: none."""
+    webhook_networks: Networks = ()
+    """Networks that are not public and that webhooks may be in all the same: ``10.1.0.0/16,127.0.0.0/8``."""
+    webhook_seconds: PositiveFloat = 15.0
+    """How long an endpoint may take to answer."""
+    webhook_at_once: PositiveInt = 4
+    """How many deliveries to one webhook a worker has under way at once."""
     event_days: PositiveInt = 30
     """For how long events stay in the log."""
     upload_days: PositiveInt = 7

@@ -8,9 +8,11 @@ from schemas.executors import Runtime
 from storage.cache import BlobCache
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
+from workers.delivery.sending import Sender
 from workers.executors.runtime import ExecutorRuntime
 from workers.handlers.branch import branch, revert
 from workers.handlers.copy import copy
+from workers.handlers.deliver import deliver
 from workers.handlers.evaluate import evaluate
 from workers.handlers.export import export
 from workers.handlers.import_model import import_model
@@ -42,6 +44,7 @@ class Toolbox:
     pool: ImagePool
     runtimes: Mapping[Runtime, ExecutorRuntime]
     importing: ImportSettings
+    sender: Sender
 
 
 def handlers(tools: Toolbox) -> dict[str, Handler]:
@@ -65,6 +68,7 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
         "infer": partial(infer, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
         "label": partial(label, library=library, blobs=blobs, database=database),
         "evaluate": partial(evaluate, library=library, blobs=blobs, database=database),
+        "deliver": partial(deliver, database=database, sender=tools.sender),
         "export": partial(export, library=library, blobs=blobs, database=database),
     }
 

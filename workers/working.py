@@ -11,6 +11,8 @@ from storage.event_log import EventLog
 from storage.ports import Bus
 from workers.consumer import Consumer
 from workers.dead_letters import DeadLetters
+from workers.delivery.dispatching import Dispatcher
+from workers.following import Follower
 from workers.housekeeping import Housekeeping
 from workers.runner import Runner
 from workers.settings import WorkerSettings
@@ -49,9 +51,11 @@ async def working(
     consumer = Consumer(bus=bus, runner=runner, settings=settings)
     housekeeping = Housekeeping(database=tools.database, event_log=event_log, clock=utc_now, settings=settings)
     dead_letters = DeadLetters(database=tools.database, blobs=tools.blobs, bus=bus, clock=utc_now)
+    dispatcher = Dispatcher(database=tools.database, bus=bus, clock=utc_now)
+    webhooks = Follower("webhooks", dispatcher.dispatch, database=tools.database, event_log=event_log, bus=bus)
     if alone:
         await sweep.take_all()
-    async with _all_of(consumer.run, sweep.run, housekeeping.run, dead_letters.run):
+    async with _all_of(consumer.run, sweep.run, housekeeping.run, dead_letters.run, webhooks.run):
         yield
 
 

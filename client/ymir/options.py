@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from client.ymir.values import WRITTEN, Reader, limits, listed, names, one_of, pair, read_json
 from schemas.parameters import Parameters
-from schemas.task_types import TaskParameters
+from schemas.task_types import AskedParameters
 
 PREFIX: Final = "parameters."
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = {"dataset": ("--into", "--dataset")}
@@ -34,7 +34,7 @@ class Field(NamedTuple):
 
 def parameters_named(type_name: str) -> type[Parameters]:
     """Return the parameters of a type of task."""
-    kinds: tuple[type[Parameters], ...] = get_args(get_args(TaskParameters)[0])
+    kinds: tuple[type[Parameters], ...] = get_args(get_args(AskedParameters)[0])
     return next(kind for kind in kinds if kind.model_fields["type"].default == type_name)
 
 

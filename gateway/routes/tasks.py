@@ -20,13 +20,13 @@ from schemas.blobs import BlobRef
 from schemas.errors import NotFound
 from schemas.pages import Page
 from schemas.reports import Report
-from schemas.task_types import TaskParameters
+from schemas.task_types import AskedParameters
 from schemas.tasks import FINAL, Task, TaskState
 from storage.ports import Query, Scalar
 
 routes: Final = Routes("tasks")
 
-PARAMETERS: Final[TypeAdapter[TaskParameters]] = TypeAdapter(TaskParameters)
+PARAMETERS: Final[TypeAdapter[AskedParameters]] = TypeAdapter(AskedParameters)
 
 
 class TaskQuery(PageQuery):

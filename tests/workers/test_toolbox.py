@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from schemas.task_types import OFFERED
+from schemas.task_types import OFFERED, OWN
 from workers.toolbox import Toolbox, handlers, what_is_over
 
 
@@ -16,7 +16,7 @@ class AnyTools:
 def test_every_type_that_is_offered_has_a_handler() -> None:
     table = handlers(cast("Toolbox", AnyTools()))
 
-    assert table.keys() == OFFERED
+    assert table.keys() == OFFERED | OWN
 
 
 def test_only_what_is_handled_can_wait() -> None:

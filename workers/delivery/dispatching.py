@@ -1,0 +1,43 @@
+"""Dispatching: every event of the log becomes a task for each webhook that wants it."""
+
+from collections.abc import Sequence
+
+from schemas.events import LoggedEvent
+from schemas.schema import derived_id
+from schemas.service_parameters import OF_THE_SERVICE, DeliverParameters
+from schemas.tasks import Task
+from schemas.webhooks import Webhook
+from storage.collection.every import every
+from storage.ports import Bus, Clock, Database
+
+
+class Dispatcher:
+    """Makes deliveries; one that is there already is the same delivery."""
+
+    def __init__(self, *, database: Database, bus: Bus, clock: Clock) -> None:
+        self._webhooks = database.documents(Webhook)
+        self._tasks = database.documents(Task)
+        self._bus = bus
+        self._now = clock
+
+    async def dispatch(self, events: Sequence[LoggedEvent]) -> None:
+        """Keep a delivery for each webhook that wants an event, and ring for it. Raises Unavailable."""
+        webhooks = [webhook async for webhook in every(self._webhooks)]
+        deliveries = [
+            self._delivery(webhook, logged) for logged in events for webhook in webhooks if webhook.wants(logged)
+        ]
+        conflicts = await self._tasks.add_many(deliveries) if deliveries else []
+        for delivery, conflict in zip(deliveries, conflicts, strict=True):
+            if conflict is None:
+                await self._bus.ring(delivery.doorbell())
+
+    def _delivery(self, webhook: Webhook, logged: LoggedEvent) -> Task:
+        now = self._now()
+        return Task(
+            id=derived_id("delivery", webhook.id, logged.event.id, 0),
+            project=OF_THE_SERVICE,
+            parameters=DeliverParameters(webhook=webhook.id, event=logged.event, position=logged.position),
+            created_by=webhook.created_by,
+            created_at=now,
+            updated_at=now,
+        )

@@ -1,0 +1,103 @@
+"""Following the event log: acting on every event once, in its order, whichever worker is the first to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+
+from schemas.errors import Conflict, Invalid, Unavailable
+from schemas.events import LoggedEvent
+from schemas.following import Bookmark
+from storage.event_log import EventLog
+from storage.ports import Bus, Database
+
+Act = Callable[[Sequence[LoggedEvent]], Awaitable[None]]
+"""Acts on some events of the log; what it does twice has to be as if it were done once."""
+
+TOGETHER: Final = 200
+# An event on the bus is a sign to look at the log; looked at it is all the same, should the bus lose it.
+LOOK_SECONDS: Final = 2.0
+AGAIN_SECONDS: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Follower:
+    """Acts on the events of the log; all workers follow it, and the first to have acted moves the bookmark on."""
+
+    def __init__(self, name: str, act: Act, *, database: Database, event_log: EventLog, bus: Bus) -> None:
+        self._name = name
+        self._act = act
+        self._bookmarks = database.documents(Bookmark)
+        self._event_log = event_log
+        self._bus = bus
+        self._sign = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow until cancelled; an outage delays, and loses nothing."""
+        async with _beside(self._listen()):
+            while True:
+                self._sign.clear()
+                try:
+                    while await self.follow():
+                        pass
+                except (Invalid, Unavailable) as error:
+                    log.warning("events wait to be acted on", follower=self._name, error=error.detail)
+                    await asyncio.sleep(AGAIN_SECONDS)
+                except Exception:
+                    log.exception("events could not be acted on", follower=self._name)
+                    await asyncio.sleep(AGAIN_SECONDS)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._sign.wait()
+
+    async def follow(self) -> bool:
+        """Act on what comes next; return whether there may be more. Raises Unavailable."""
+        bookmark = await self._bookmark()
+        oldest = await self._event_log.oldest()
+        position = bookmark.position
+        if oldest is not None and position + 1 < oldest:
+            log.warning(
+                "events were forgotten before they were acted on", follower=self._name, count=oldest - 1 - position
+            )
+            position = oldest - 1
+        page = await self._event_log.after(position, limit=TOGETHER)
+        if not page.items:
+            return False
+        await self._act(page.items)
+        with suppress(Conflict):  # another worker was faster
+            await self._bookmarks.replace(bookmark.successor(position=page.items[-1].position), was=bookmark)
+        return page.next is not None
+
+    async def _bookmark(self) -> Bookmark:
+        """Return the bookmark; the first time, one at the end of the log: what happened before is nobody's."""
+        if found := await self._bookmarks.get_many([self._name]):
+            return found[0]
+        first = Bookmark(id=self._name, position=await self._event_log.last())
+        with suppress(Conflict):
+            await self._bookmarks.add(first)
+        return await self._bookmarks.get(self._name)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._bus.events() as events:
+                    async for _ in events:
+                        self._sign.set()
+            except Unavailable as error:
+                log.debug("nothing is heard of events", follower=self._name, error=error.detail)
+            except Exception:
+                log.exception("listening for events failed", follower=self._name)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+
+@asynccontextmanager
+async def _beside(job: Awaitable[None]) -> AsyncIterator[None]:
+    running = asyncio.ensure_future(job)
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait({running})

@@ -1,0 +1,98 @@
+"""Deliver: send an event to a webhook, as often as it takes, or as it makes sense."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from random import Random
+from typing import Final
+
+import structlog
+from pydantic import TypeAdapter
+
+from schemas.errors import Conflict, Invalid
+from schemas.outcomes import Outcome, Pause, TaskResult
+from schemas.problems import Problem
+from schemas.service_parameters import DeliverParameters
+from schemas.webhooks import Attempt, Webhook
+from storage.ports import Database
+from workers.delivery.sending import Sender, Sent
+from workers.failures import STATUS, instance_of
+from workers.work import Work
+
+# Standard Webhooks 1.0: ten attempts over 75 h 35 min 5 s.
+PAUSES: Final = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
+)
+JITTER: Final = 0.1
+# Deliveries that find no place come again after a while, not all at once.
+NO_PLACE_SECONDS: Final = (2.0, 8.0)
+ATTEMPTS: Final = TypeAdapter(tuple[Attempt, ...])
+
+_random = Random()  # noqa: S311 - jitter is no secret
+log = structlog.get_logger(__name__)
+
+
+async def deliver(work: Work[DeliverParameters], *, database: Database, sender: Sender) -> Outcome | Pause:
+    """Send the event once; wait for the next attempt, or end: taken, given up, or wanted by nobody any more."""
+    parameters, attempts = work.parameters, attempts_of(work)
+    webhooks = database.documents(Webhook)
+    found = await webhooks.get_many([parameters.webhook])
+    if not found or found[0].disabled_at is not None:
+        return Outcome(cancelled=True, result=_result(attempts))
+    webhook = found[0]
+    sent = await sender.send(webhook, parameters.event, at=work.now())
+    if sent is None:
+        return _pause(work, attempts, timedelta(seconds=_random.uniform(*NO_PLACE_SECONDS)))
+    attempts = (*attempts, sent.attempt)
+    log.info(
+        "event sent", webhook=webhook.id, event=parameters.event.id, attempt=len(attempts), status=sent.attempt.status
+    )
+    if sent.is_success:
+        return Outcome(result=_result(attempts))
+    if sent.is_gone:
+        await _disable(work, webhook, database)
+    if sent.is_gone or len(attempts) > len(PAUSES):
+        return Outcome(result=_result(attempts), problem=_given_up(work, attempts))
+    return _pause(work, attempts, _wait(sent, len(attempts)))
+
+
+def attempts_of(work: Work[DeliverParameters]) -> tuple[Attempt, ...]:
+    """Return the attempts that were made before."""
+    return ATTEMPTS.validate_python(work.task.result.summary.get("attempts", []))
+
+
+def _wait(sent: Sent, made: int) -> timedelta:
+    """Return how long to wait: the pause of the schedule and a little more, or what the endpoint asks for."""
+    pause = PAUSES[made - 1] * _random.uniform(1, 1 + JITTER)
+    return max(pause, sent.retry_after or timedelta())
+
+
+def _pause(work: Work[DeliverParameters], attempts: tuple[Attempt, ...], wait: timedelta) -> Pause:
+    until = work.now() + wait
+    return Pause(step="send", waiting_for="the next attempt", until=until, result=_result(attempts))
+
+
+def _result(attempts: tuple[Attempt, ...]) -> TaskResult:
+    return TaskResult(summary={"attempts": ATTEMPTS.dump_python(attempts, mode="json")})
+
+
+async def _disable(work: Work[DeliverParameters], webhook: Webhook, database: Database) -> None:
+    webhooks = database.documents(Webhook)
+    while webhook.disabled_at is None:
+        because = f"It answered {HTTPStatus.GONE}: it is there no longer."
+        try:
+            await webhooks.replace(webhook.disabled(because, at=work.now()), was=webhook)
+        except Conflict:
+            found = await webhooks.get_many([webhook.id])
+            if not found:
+                return
+            webhook = found[0]
+        else:
+            return
+
+
+def _given_up(work: Work[DeliverParameters], attempts: tuple[Attempt, ...]) -> Problem:
+    last = attempts[-1]
+    detail = f"The event was not taken in {len(attempts)} attempts. The last one: {last.error}"
+    error = Invalid(detail, step="Mend the endpoint, then have it redelivered.")
+    return Problem.of(error, status=STATUS[Invalid], instance=instance_of(work.task))
