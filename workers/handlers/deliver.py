@@ -45,7 +45,7 @@ async def deliver(work: Work[DeliverParameters], *, database: Database, sender: 
         return _pause(work, attempts, timedelta(seconds=_random.uniform(*NO_PLACE_SECONDS)))
     attempts = (*attempts, sent.attempt)
     log.info(
-        "event sent", webhook=webhook.id, event=parameters.event.id, attempt=len(attempts), status=sent.attempt.status
+        "event sent", webhook=webhook.id, sent=parameters.event.id, attempt=len(attempts), status=sent.attempt.status
     )
     if sent.is_success:
         return Outcome(result=_result(attempts))
