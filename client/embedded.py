@@ -17,6 +17,7 @@ from client.folder_gateway import HOST, services_of
 from client.secret_files import ADMIN_KEY, secret
 from gateway.admin_key import make_known
 from gateway.app import build_app
+from gateway.rules import acting_on_rules
 from gateway.serving import answering
 from schemas.executors import Executor, Runtime
 from schemas.keys import ApiKey
@@ -105,7 +106,7 @@ async def running(address: Address) -> AsyncIterator[None]:
         await asyncio.to_thread(emptied, settings.scratch)
         work = working(tools, bus=services.bus, event_log=services.event_log, settings=settings, alone=True)
         await stack.enter_async_context(work)
-        await stack.enter_async_context(answering(build_app(services), address.socket))
+        await stack.enter_async_context(answering(acting_on_rules(build_app(services)), address.socket))
         yield
 
 

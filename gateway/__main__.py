@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from gateway.admin_key import make_known
 from gateway.app import build_app
+from gateway.rules import acting_on_rules
 from gateway.services import Services
 from gateway.serving import answering
 from gateway.settings import GatewaySettings
@@ -77,7 +78,7 @@ async def running(stores: StoreSettings, settings: GatewaySettings) -> AsyncIter
             announce=Announcer(database.documents(Task), event_log, bus).announce,
         )
         bound = stack.enter_context(bound_to(settings.host, settings.port, step="Choose another YMIR_PORT."))
-        await stack.enter_async_context(answering(build_app(services), bound))
+        await stack.enter_async_context(answering(acting_on_rules(build_app(services)), bound))
         yield
 
 

@@ -48,6 +48,7 @@ _ADMINISTER_ANYWHERE: Final = Need(Role.ADMIN, Where.ANYWHERE, Scope.ADMIN)
 
 # What is sent out of a project is for those who administer it to say.
 _HOOK: Final = Need(Role.ADMIN, Where.ANYWHERE, Scope.WEBHOOKS)
+_RULE_ANYWHERE: Final = Need(Role.ADMIN, Where.ANYWHERE, Scope.RULES)
 
 _PROJECT: Final = "/v1/projects/{project}"
 _DATASET: Final = f"{_PROJECT}/datasets/{{name}}"
@@ -57,6 +58,7 @@ _JOB: Final = f"{_PROJECT}/labeling/{{id}}"
 _TASK: Final = "/v1/tasks/{id}"
 _EXECUTOR: Final = "/v1/executors/{name}"
 _WEBHOOK: Final = "/v1/webhooks/{id}"
+_RULE: Final = "/v1/rules/{id}"
 _LETTER: Final = "/v1/dead-letters/{id}"
 
 NEEDED: Final[Mapping[tuple[str, str], Need]] = {
@@ -135,6 +137,13 @@ NEEDED: Final[Mapping[tuple[str, str], Need]] = {
     ("GET", f"{_WEBHOOK}/deliveries"): _HOOK,
     ("GET", f"{_WEBHOOK}/deliveries/{{delivery}}"): _HOOK,
     ("POST", f"{_WEBHOOK}/deliveries/{{delivery}}/redeliver"): _HOOK,
+    ("GET", "/v1/rules"): _LOOK_ANYWHERE,
+    ("POST", "/v1/rules"): _RULE_ANYWHERE,
+    ("GET", _RULE): _LOOK_ANYWHERE,
+    ("PATCH", _RULE): _RULE_ANYWHERE,
+    ("DELETE", _RULE): _RULE_ANYWHERE,
+    ("GET", f"{_RULE}/runs"): _LOOK_ANYWHERE,
+    ("POST", f"{_RULE}/try"): _LOOK_ANYWHERE,
     ("GET", f"{_PROJECT}/labeling"): _LOOK,
     ("GET", _JOB): _LOOK,
     ("GET", f"{_JOB}/items"): _LOOK,

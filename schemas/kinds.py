@@ -16,6 +16,7 @@ from schemas.manifests import Segment
 from schemas.models import Model
 from schemas.projects import ClassList, Project
 from schemas.requests import RememberedRequest
+from schemas.rules import Rule, RuleRun
 from schemas.schema import Document
 from schemas.tasks import Task
 from schemas.uploads import PartialUpload, Upload, UploadPart
@@ -41,6 +42,8 @@ KINDS: Final[tuple[type[Document], ...]] = (
     PartialUpload,
     Project,
     RememberedRequest,
+    Rule,
+    RuleRun,
     Segment,
     Statistics,
     Tag,

@@ -74,6 +74,17 @@ class Progress(Schema):
     phase: str = ""
 
 
+class Cause(Schema):
+    """Why there is a task that nobody asked for."""
+
+    rule: Id
+    event: str
+    position: int
+    """That of the event in the log."""
+    depth: NonNegativeInt
+    """How many rules led from one to the other, this one counted."""
+
+
 class Task(Document):
     """One requested operation. Whoever changes a running task owns its epoch, or asks its owner to."""
 
@@ -126,6 +137,8 @@ class Task(Document):
     started_at: Instant | None = None
     ended_at: Instant | None = None
     retry_of: Id | None = None
+    cause: Cause | None = None
+    """The rule and the event that led to it, if nobody asked for it."""
 
     @computed_field  # type: ignore[prop-decorator]  # mypy has no support for decorated properties
     @property
@@ -260,6 +273,7 @@ class Task(Document):
             created_at=at,
             updated_at=at,
             retry_of=self.id,
+            cause=self.cause,
         ).accepted()
 
     def _moved(self, state: TaskState, *, at: datetime, before: tuple[Fact, ...] = (), **changes: Any) -> Self:  # noqa: ANN401 - a change may be of any field

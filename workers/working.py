@@ -8,11 +8,11 @@ from schemas.tasks import Task
 from storage.announcing import Announcer
 from storage.clock import utc_now
 from storage.event_log import EventLog
+from storage.following import Follower
 from storage.ports import Bus
 from workers.consumer import Consumer
 from workers.dead_letters import DeadLetters
 from workers.delivery.dispatching import Dispatcher
-from workers.following import Follower
 from workers.housekeeping import Housekeeping
 from workers.runner import Runner
 from workers.settings import WorkerSettings

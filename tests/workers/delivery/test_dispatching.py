@@ -13,12 +13,12 @@ from schemas.schema import new_id
 from schemas.tasks import Task
 from schemas.webhooks import SigningSecret, Webhook, new_secret
 from storage.event_log import EventLog
+from storage.following import Follower
 from storage.local_bus import LocalBus
 from storage.ports import Database
 from storage.sqlite import open_database
 from tests.factories import NOON, PROJECT
 from workers.delivery.dispatching import Dispatcher
-from workers.following import Follower
 
 
 @pytest.fixture
