@@ -8,6 +8,7 @@ from schemas.evaluations import Evaluation
 from schemas.events import LoggedEvent
 from schemas.executors import Executor
 from schemas.following import Bookmark
+from schemas.hosts import Host
 from schemas.iterations import Iteration
 from schemas.keys import ApiKey
 from schemas.labeling import LabelingItem, LabelingJob
@@ -34,6 +35,7 @@ KINDS: Final[tuple[type[Document], ...]] = (
     DeadLetter,
     Evaluation,
     Executor,
+    Host,
     Iteration,
     LabelingItem,
     LabelingJob,

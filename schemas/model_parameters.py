@@ -1,9 +1,9 @@
 """What is asked of the tasks that train models, use them, and measure them."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt
+from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt, model_validator
 from typing_extensions import override
 
 from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
@@ -28,7 +28,16 @@ class UsesExecutor(Parameters):
     config: dict[str, JsonValue] = {}
     """Parameters of the executor, as its template has them."""
     gpus: NonNegativeInt = 0
-    """How many GPUs it gets."""
+    """How many GPUs it gets; the task waits for as long as they are in use."""
+    gpu_memory_bytes: PositiveInt | None = None
+    """How much memory it needs of each of them, which it then shares with others; none given: they are its alone."""
+
+    @model_validator(mode="after")
+    def _has_gpus_to_share(self) -> Self:
+        if self.gpu_memory_bytes is not None and not self.gpus:
+            message = "gpu_memory_bytes is memory of GPUs: ask for some with gpus"
+            raise ValueError(message)
+        return self
 
     @property
     @override

@@ -194,9 +194,12 @@ class Task(Document):
             changes["facts"] = (*untold, *told)
         return self.successor(**changes)
 
-    def put_back(self, *, at: datetime, not_before: datetime | None = None, tried: bool = False) -> Self:
+    def put_back(
+        self, *, at: datetime, not_before: datetime | None = None, tried: bool = False, waiting_for: str = ""
+    ) -> Self:
         """Return this task in the queue again, its owner fenced off: handed over, or (``tried``) to be tried later.
 
+        ``waiting_for`` says what it needs that is in use; a worker that has it takes the task.
         Here and in what else queues a task or has it wait: one that is to be cancelled ends as cancelled instead.
         """
         return self._moved(
@@ -206,6 +209,7 @@ class Task(Document):
             owner=None,
             not_before=not_before,
             tries=self.tries + tried,
+            waiting_for=waiting_for,
         )
 
     def orphaned(self, *, at: datetime) -> Self:
