@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from schemas.errors import Invalid, Unavailable
+from schemas.hosts import Host
 from schemas.letters import DeadLetter
 from schemas.requests import RememberedRequest
 from schemas.schema import Document, Id, to_text
@@ -25,12 +26,14 @@ PAUSE_SECONDS: Final = 3600.0
 NOTHING: Final[Mapping[str, Scalar | Sequence[Scalar]]] = MappingProxyType({})
 # What the service asked of itself and is done with.
 DELIVERED: Final = MappingProxyType({"project": OF_THE_SERVICE, "state": tuple(FINAL)})
+# A machine that has started anew is another by then; one that lives says so every hour.
+HOST_DAYS: Final = 2
 
 log = structlog.get_logger(__name__)
 
 
 class Housekeeping:
-    """Removes old events, remembered requests, uploads and dead letters, once an hour."""
+    """Removes old events, remembered requests, uploads, dead letters and machines that are gone, once an hour."""
 
     def __init__(self, *, database: Database, event_log: EventLog, clock: Clock, settings: WorkerSettings) -> None:
         self._database = database
@@ -59,6 +62,7 @@ class Housekeeping:
         await self._forget(Upload, before=now - timedelta(days=settings.upload_days), but=in_use)
         await self._forget(PartialUpload, before=now, since="expires_at")
         await self._forget(UploadPart, before=now, since="expires_at")
+        await self._forget(Host, before=now - timedelta(days=HOST_DAYS), since="seen_at")
         await self._forget(DeadLetter, before=now - timedelta(days=settings.letter_days), since="came_at")
 
     async def _forget(

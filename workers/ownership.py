@@ -1,7 +1,7 @@
 """Ownership of a running task: every write of its owner, one at a time, fenced by the epoch."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from schemas.errors import Conflict
 from schemas.schema import Id
@@ -63,8 +63,15 @@ class Ownership:
         raise Lost(successor.id)
 
 
-async def claim(identity: Id, *, tasks: Documents[Task], by: str, now: Clock) -> Task | None:
-    """Return the task as claimed by this worker; None if it is not to be run now, or another was faster."""
+async def claim(
+    identity: Id,
+    *,
+    tasks: Documents[Task],
+    by: str,
+    now: Clock,
+    may_run: Callable[[Task], Awaitable[bool]] | None = None,
+) -> Task | None:
+    """Return the task as claimed by this worker; None if it is not to be run now or here, or another was faster."""
     claimed = None
     while True:
         task = await tasks.get(identity)
@@ -72,6 +79,8 @@ async def claim(identity: Id, *, tasks: Documents[Task], by: str, now: Clock) ->
             return task  # the answer to the write was lost on its way
         at = now()
         if task.state is not TaskState.QUEUED or (task.not_before is not None and task.not_before > at):
+            return None
+        if may_run is not None and not await may_run(task):
             return None
         claimed = task.claimed(by=by, at=at)
         try:

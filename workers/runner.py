@@ -19,9 +19,12 @@ from workers.failures import instance_of, verdict
 from workers.ownership import Lost, Ownership, claim
 from workers.records import keep, reserve
 from workers.settings import WorkerSettings
-from workers.work import Stopping, Work
+from workers.work import Busy, Gpus, Stopping, Work
 
 Handler = Callable[[Work[Any]], Awaitable[Outcome | Pause]]
+# What becomes of a task: its outcome, a pause, the queue (until it has what it needs, or to be tried again at an
+# instant), or None: it is handed over.
+Settled = Outcome | Pause | Busy | datetime | None
 INSIST_SECONDS = 1.0
 # A task that ends sooner is told of once, with its end.
 TELL_SECONDS = 0.1
@@ -42,6 +45,7 @@ class Runner:
         announcer: Announcer,
         clock: Clock,
         settings: WorkerSettings,
+        gpus: Gpus | None = None,
     ) -> None:
         self._name = name
         self._handlers = handlers
@@ -51,18 +55,20 @@ class Runner:
         self._announcer = announcer
         self._now = clock
         self._settings = settings
+        self._gpus = gpus
         self._jobs: dict[Work[Any], asyncio.Task[Any]] = {}
         self._is_stopping = False
 
     async def claim(self, identity: str) -> Task | None:
         """Return the task as claimed by this worker, or None if there is nothing to run. Raises Unavailable."""
-        return await claim(identity, tasks=self._tasks, by=self._name, now=self._now)
+        may_run = None if self._gpus is None else self._gpus.may_run
+        return await claim(identity, tasks=self._tasks, by=self._name, now=self._now, may_run=may_run)
 
     async def run(self, task: Task) -> None:
         """Run a claimed task to its end; after ``stop``, hand it over. Cancelled, leave it to the sweep."""
         owned = Ownership(task, self._tasks)
         scratch = self._settings.scratch / f"attempt-{task.id}-{task.epoch}"
-        work = Work(task, task.parameters, scratch=scratch, now=self._now)
+        work = Work(task, task.parameters, scratch=scratch, now=self._now, gpus=self._gpus)
         with structlog.contextvars.bound_contextvars(task=task.id, type=task.parameters.type, epoch=task.epoch):
             try:
                 await self._conclude(owned, self._settled(work, owned, await self._attend(work, owned)))
@@ -106,7 +112,17 @@ class Runner:
             await asyncio.to_thread(work.scratch.mkdir, mode=0o700, parents=True)
         except OSError as error:
             raise Unavailable(f"No folder can be made for the work: {error.strerror}.") from error
-        return await self._handlers[work.task.parameters.type](work)
+        try:
+            return await self._handlers[work.task.parameters.type](work)
+        finally:
+            await self._release(work.task)
+
+    async def _release(self, task: Task) -> None:
+        try:
+            if self._gpus is not None:
+                await self._gpus.release(task)
+        except Unavailable as error:
+            log.warning("GPUs are taken back later", error=error.detail)
 
     async def _beat(self, work: Work[Any], owned: Ownership, job: asyncio.Task[Any]) -> None:
         beaten_at = time.monotonic()
@@ -134,20 +150,19 @@ class Runner:
             if task.facts:
                 await self._tell(owned)
 
-    def _settled(
-        self, work: Work[Any], owned: Ownership, result: Outcome | Pause | Exception | None
-    ) -> Outcome | Pause | datetime | None:
-        """Return what becomes of a task: its outcome, a pause, when to try again, or None to hand it over."""
+    def _settled(self, work: Work[Any], owned: Ownership, result: Outcome | Pause | Exception | None) -> Settled:
         if isinstance(result, Outcome | Pause):
             return result
         if work.stopping is None:
+            if isinstance(result, Busy):
+                return result
             error = result or RuntimeError("the handler ended without an outcome, and nobody had stopped it")
             return verdict(owned.task, error, at=self._now())
         if result is not None:
             log.warning("a handler broke while it was stopped", exc_info=result)
         return Outcome(cancelled=True) if work.stopping is Stopping.CANCELLED else None
 
-    async def _conclude(self, owned: Ownership, settled: Outcome | Pause | datetime | None) -> None:
+    async def _conclude(self, owned: Ownership, settled: Settled) -> None:
         while True:
             try:
                 await self._settle(owned, settled)
@@ -161,12 +176,14 @@ class Runner:
             await self._beside(self._bus.ring(task.doorbell()))
         await self._beside(self._announcer.announce(task))
 
-    async def _settle(self, owned: Ownership, settled: Outcome | Pause | datetime | None) -> None:
+    async def _settle(self, owned: Ownership, settled: Settled) -> None:
         match settled:
             case Outcome() as outcome:
                 await self._decide(owned, outcome)
             case Pause() as pause:
                 await owned.write(lambda task: task.paused(pause, at=self._now()))
+            case Busy(waiting_for=what):
+                await owned.write(lambda task: task.put_back(at=self._now(), waiting_for=what))
             case not_before:
                 tried = not_before is not None
                 metrics.RETRIES.labels(owned.task.parameters.type).inc(tried)

@@ -42,6 +42,11 @@ class WorkerSettings(BaseSettings):
     """
     worker: str = ""
     """The name of the worker in tasks and logs; one is made from the host's if it is empty."""
+    host: str = ""
+    """The name of the machine, the same for all its workers: they share out its GPUs.
+
+    If it is empty, workers on one kernel know that they are on one machine, also in containers.
+    """
     health_host: str = "127.0.0.1"
     """The address at which the worker tells how it is."""
     health_port: NonNegativeInt = 0

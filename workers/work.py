@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from schemas.parameters import Parameters
 from schemas.tasks import Progress, Task
@@ -22,15 +22,40 @@ class Stopping(Enum):
     """This worker is to end: another will start the task anew."""
 
 
+class Busy(Exception):
+    """What the work needs is in use; ``waiting_for`` says what that is.
+
+    It is no failure: the task goes back into the queue, and that counts as no try.
+    """
+
+    def __init__(self, waiting_for: str) -> None:
+        super().__init__(waiting_for)
+        self.waiting_for = waiting_for
+
+
+class Gpus(Protocol):
+    """What gives GPUs to attempts at tasks. Every method raises Unavailable."""
+
+    async def take(self, task: Task) -> tuple[str, ...]:
+        """Return the UUIDs of the GPUs that an attempt has from now on; raise Busy."""
+
+    async def release(self, task: Task) -> None:
+        """Take back what an attempt has: nothing of it runs any more."""
+
+    async def may_run(self, task: Task) -> bool:
+        """Return whether to claim a queued task here and now."""
+
+
 class Work(Generic[P_co]):
     """One attempt at a task. A handler that is stopped gets ``asyncio.CancelledError``; ``stopping`` says why."""
 
-    def __init__(self, task: Task, parameters: P_co, *, scratch: Path, now: Clock) -> None:
+    def __init__(self, task: Task, parameters: P_co, *, scratch: Path, now: Clock, gpus: Gpus | None = None) -> None:
         self.task = task
         self.parameters = parameters
         self.scratch = scratch
         """A folder of its own, gone afterwards."""
         self.now = now
+        self.gpus = gpus
         self.stopping: Stopping | None = None
         self.reported = task.progress
 

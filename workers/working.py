@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from schemas.parameters import Slot
 from schemas.tasks import Task
 from storage.announcing import Announcer
 from storage.clock import utc_now
@@ -13,6 +14,8 @@ from storage.ports import Bus
 from workers.consumer import Consumer
 from workers.dead_letters import DeadLetters
 from workers.delivery.dispatching import Dispatcher
+from workers.executors.gpu_host import GpuHost
+from workers.executors.gpu_keeping import GONE_SECONDS, GpuKeeping
 from workers.housekeeping import Housekeeping
 from workers.runner import Runner
 from workers.settings import WorkerSettings
@@ -30,6 +33,7 @@ async def working(
     """
     tasks = tools.database.documents(Task)
     announcer = Announcer(tasks, event_log, bus)
+    gpus = GpuHost(database=tools.database, bus=bus, clock=utc_now, name=settings.host, is_alone=alone)
     runner = Runner(
         name=settings.worker,
         handlers=handlers(tools),
@@ -38,6 +42,7 @@ async def working(
         announcer=announcer,
         clock=utc_now,
         settings=settings,
+        gpus=gpus,
     )
     sweep = Sweep(
         tasks=tasks,
@@ -53,9 +58,18 @@ async def working(
     dead_letters = DeadLetters(database=tools.database, blobs=tools.blobs, bus=bus, clock=utc_now)
     dispatcher = Dispatcher(database=tools.database, bus=bus, clock=utc_now)
     webhooks = Follower("webhooks", dispatcher.dispatch, database=tools.database, event_log=event_log, bus=bus)
+    keeping = GpuKeeping(
+        gpus,
+        pause_seconds=settings.sweep_seconds,
+        is_gone=[runtime.is_gone for runtime in tools.runtimes.values()],
+        gone_seconds=0.0 if alone else GONE_SECONDS,
+    )
+    jobs = [consumer.run, sweep.run, housekeeping.run, dead_letters.run, webhooks.run]
+    if Slot.GPU in settings.slots:
+        jobs.append(keeping.run)
     if alone:
         await sweep.take_all()
-    async with _all_of(consumer.run, sweep.run, housekeeping.run, dead_letters.run, webhooks.run):
+    async with _all_of(*jobs):
         yield
 
 

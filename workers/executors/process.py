@@ -14,7 +14,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from schemas.errors import Invalid, Unavailable
 from schemas.executors import Executor
-from schemas.schema import Digest, Schema
+from schemas.schema import Digest, Id, Schema
 from workers.executors.layout import CONFIGURATION, ENVIRONMENT, LOG, MONITOR, Layout, RunFolder
 from workers.executors.monitor import read_monitor
 from workers.executors.registry import digest_of_folder
@@ -59,6 +59,7 @@ class ProcessRuntime:
 
     def __init__(self, settings: ProcessSettings | None = None) -> None:
         self._settings = settings or ProcessSettings()
+        self._running: set[tuple[Id, int]] = set()
 
     def layout(self, executor: Executor, folder: RunFolder) -> Layout:
         """Return the run's own folders: this runtime has no others to show."""
@@ -77,6 +78,18 @@ class ProcessRuntime:
 
     async def run(self, order: Order, *, progress: Callable[[float], None]) -> Exit:
         """Run ``start.sh``; see the port. Raises Unavailable if no process can be started."""
+        attempt = (order.task, order.epoch)
+        self._running.add(attempt)
+        try:
+            return await self._run(order, progress)
+        finally:
+            self._running.discard(attempt)
+
+    async def is_gone(self, task: Id, epoch: int) -> bool:
+        """Return whether this process runs nothing of an attempt; what others ran ends with them."""
+        return (task, epoch) not in self._running
+
+    async def _run(self, order: Order, progress: Callable[[float], None]) -> Exit:
         environment = self.environment(order.folder, devices=order.devices)
         try:
             process = await asyncio.create_subprocess_exec(
@@ -116,6 +129,7 @@ class ProcessRuntime:
             "PYTHON": sys.executable,
             "PYTHONHASHSEED": "0",
             "PYTHONUNBUFFERED": "1",
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
             "CUDA_VISIBLE_DEVICES": ",".join(devices),
             "HOME": str(folder.root),
             "TMPDIR": str(folder.root),

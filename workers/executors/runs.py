@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -40,6 +40,8 @@ class Run(NamedTuple):
     folder: RunFolder
     layout: Layout
     warnings: tuple[str, ...]
+    devices: tuple[str, ...] = ()
+    """The GPUs that the attempt has, by their UUIDs."""
 
 
 class Executed(NamedTuple):
@@ -66,7 +68,10 @@ async def open_run(
     database: Database,
     runtimes: Runtimes,
 ) -> Run:
-    """Return the run of a task's executor in an empty folder; raise NotFound, or Invalid if it cannot do this."""
+    """Return the run of a task's executor in an empty folder, with the GPUs that the task asks for.
+
+    Raise NotFound, Invalid if the executor cannot do this, or Busy if the GPUs are in use.
+    """
     executor = await _executor(parameters.executor, database)
     missing = sorted(purposes - set(executor.templates))
     if missing:
@@ -88,12 +93,14 @@ async def open_run(
         )
     runtime = runtimes[executor.runtime]
     digest = await runtime.digest(executor)
+    devices = await _devices(work, parameters)
     folder = RunFolder(work.scratch)
     await asyncio.to_thread(folder.prepare)
-    return Run(executor, digest, runtime, folder, runtime.layout(executor, folder), _changed(executor, digest))
+    layout = runtime.layout(executor, folder)
+    return Run(executor, digest, runtime, folder, layout, _changed(executor, digest), devices)
 
 
-async def execute(work: Work[P_co], run: Run, *, devices: Sequence[str] = (), phase: str, blobs: Blobs) -> Executed:
+async def execute(work: Work[P_co], run: Run, *, phase: str, blobs: Blobs) -> Executed:
     """Run an executor whose input is written, and keep its log.
 
     When the task is cancelled the run is ended and what is there can be collected. When it was lost or is handed over
@@ -102,7 +109,7 @@ async def execute(work: Work[P_co], run: Run, *, devices: Sequence[str] = (), ph
     cancelled = False
     try:
         ended = await run.runtime.run(
-            Order(run.executor, run.folder, work.task.id, work.task.epoch, devices),
+            Order(run.executor, run.folder, work.task.id, work.task.epoch, run.devices),
             progress=lambda fraction: work.progress(PREPARED + (RAN - PREPARED) * fraction, phase),
         )
     except asyncio.CancelledError:
@@ -132,6 +139,15 @@ async def _executor(name: str, database: Database) -> Executor:
         known = [executor.name for executor in (await executors.list(order="name", limit=20)).items]
         raise NotFound("executor", name, step=f"Registered are: {', '.join(known) or 'none'}.")
     return found.items[0]
+
+
+async def _devices(work: Work[P_co], parameters: UsesExecutor) -> tuple[str, ...]:
+    """Return the GPUs for an attempt: before its input is written, which would be for nothing if it has to wait."""
+    if not parameters.gpus:
+        return ()
+    if work.gpus is None:
+        raise Invalid("Nothing here gives out GPUs.", step="Ask for none.")
+    return await work.gpus.take(work.task)
 
 
 def _changed(executor: Executor, digest: Digest | None) -> tuple[str, ...]:

@@ -61,3 +61,6 @@ class ExecutorRuntime(Protocol):
 
         Cancelled, it ends the executor within seconds and only then lets the cancellation through.
         """
+
+    async def is_gone(self, task: Id, epoch: int) -> bool:
+        """Return whether nothing of an attempt runs on this machine any more, as far as can be seen from here."""

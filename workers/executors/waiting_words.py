@@ -1,0 +1,36 @@
+"""What a task that waits for GPUs waits for, in words."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from schemas.counts import counted
+from schemas.hosts import Host, HostGpu
+from workers.executors.leases import Asked
+
+GIB: Final = 2**30
+
+
+class Waits(NamedTuple):
+    """What is waited for, and whether there is a machine that could ever give it."""
+
+    words: str
+    is_enough: bool
+
+
+def what_it_waits_for(asked: Asked, hosts: Iterable[Host]) -> Waits:
+    """Return what to tell of a task that these machines have no GPUs for now."""
+    memory = asked.memory_bytes or 0
+    wanted = counted(asked.gpus, "GPU") + (f" with {memory / GIB:.3g} GiB free" if memory else "")
+    machines = [host.gpus for host in hosts if host.gpus]
+    if not machines:
+        return Waits(f"{wanted}; no worker's machine has any", is_enough=False)
+    largest = max(machines, key=lambda gpus: _able(gpus, memory))
+    able = _able(largest, memory)
+    if able >= asked.gpus:
+        return Waits(f"{wanted}; they are in use", is_enough=True)
+    such = "" if not memory else " of that size"
+    return Waits(f"{wanted}; no machine has more than {able}{such}", is_enough=False)
+
+
+def _able(gpus: Iterable[HostGpu], memory: int) -> int:
+    return sum(gpu.memory_bytes >= memory for gpu in gpus)
