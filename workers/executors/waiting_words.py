@@ -21,15 +21,17 @@ def what_it_waits_for(asked: Asked, hosts: Iterable[Host]) -> Waits:
     """Return what to tell of a task that these machines have no GPUs for now."""
     memory = asked.memory_bytes or 0
     wanted = counted(asked.gpus, "GPU") + (f" with {memory / GIB:.3g} GiB free" if memory else "")
+    such = " of that size" if memory else ""
     machines = [host.gpus for host in hosts if host.gpus]
     if not machines:
         return Waits(f"{wanted}; no worker's machine has any", is_enough=False)
     largest = max(machines, key=lambda gpus: _able(gpus, memory))
     able = _able(largest, memory)
     if able >= asked.gpus:
-        return Waits(f"{wanted}; they are in use", is_enough=True)
-    such = "" if not memory else " of that size"
-    return Waits(f"{wanted}; no machine has more than {able}{such}", is_enough=False)
+        free = "" if memory else " that is free" if asked.gpus == 1 else " that are free"
+        return Waits(wanted + free, is_enough=True)
+    most = f"more than {able}" if able else "one"
+    return Waits(f"{wanted}; no machine has {most}{such}", is_enough=False)
 
 
 def _able(gpus: Iterable[HostGpu], memory: int) -> int:
