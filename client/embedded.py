@@ -41,6 +41,8 @@ from workers.working import working
 WORKER: Final = "embedded"
 BUILT_IN_EXECUTOR: Final = "tiny-detector"
 CACHE_BYTES: Final = 4 << 30
+GPU_SLOTS: Final = 8
+"""More than most machines have GPUs: which tasks run is said by the leases."""
 STOP_SECONDS: Final = 15.0
 """How long the service may take to end."""
 
@@ -118,4 +120,4 @@ async def _first_start(database: Database, data: Path) -> None:
 def _worker_settings(data: Path) -> WorkerSettings:
     settings = WorkerSettings(work=data, worker=WORKER)
     # There is no other worker: a kind of slot that this one lacks would have its tasks wait for ever.
-    return settings.model_copy(update={"slots": {**dict.fromkeys(Slot, 1), **settings.slots}})
+    return settings.model_copy(update={"slots": {**dict.fromkeys(Slot, 1), Slot.GPU: GPU_SLOTS, **settings.slots}})

@@ -1,12 +1,14 @@
 """A worker to try things on."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from storage.sqlite import open_database
+from tests.workers.gpu_machine import FAKE, Machine
 from tests.workers.life_bench import Before, Bench, Prepare
 
 
@@ -31,3 +33,15 @@ def before(monkeypatch: pytest.MonkeyPatch) -> Before:
         monkeypatch.setattr(target, method, call)
 
     return arrange
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """Return a machine whose GPUs a test decides; until it does, there is no driver."""
+    monkeypatch.syspath_prepend(FAKE)
+    monkeypatch.setenv("FAKE_GPUS", str(tmp_path / "gpus.json"))
+    real = sys.modules.pop("pynvml", None)
+    yield Machine(tmp_path / "gpus.json")
+    sys.modules.pop("pynvml", None)
+    if real is not None:
+        sys.modules["pynvml"] = real
