@@ -125,6 +125,8 @@ NEEDED: Final[Mapping[tuple[str, str], Need]] = {
     ("GET", _EXECUTOR): _LOOK_ANYWHERE,
     ("PATCH", _EXECUTOR): _ADMINISTER,
     ("DELETE", _EXECUTOR): _ADMINISTER,
+    # They name tasks of any project.
+    ("GET", "/v1/hosts"): _ADMINISTER,
     ("GET", "/v1/events"): _LOOK_ANYWHERE,
     ("GET", "/v1/webhooks"): _HOOK,
     ("POST", "/v1/webhooks"): _HOOK,
