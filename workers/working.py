@@ -15,7 +15,7 @@ from workers.consumer import Consumer
 from workers.dead_letters import DeadLetters
 from workers.delivery.dispatching import Dispatcher
 from workers.executors.gpu_host import GpuHost
-from workers.executors.gpu_keeping import GONE_SECONDS, GpuKeeping
+from workers.executors.gpu_keeping import END_SECONDS, GpuKeeping
 from workers.housekeeping import Housekeeping
 from workers.runner import Runner
 from workers.settings import WorkerSettings
@@ -62,7 +62,7 @@ async def working(
         gpus,
         pause_seconds=settings.sweep_seconds,
         is_gone=[runtime.is_gone for runtime in tools.runtimes.values()],
-        gone_seconds=0.0 if alone else GONE_SECONDS,
+        gone_seconds=0.0 if alone else settings.beat_seconds + END_SECONDS,
     )
     jobs = [consumer.run, sweep.run, housekeeping.run, dead_letters.run, webhooks.run]
     if Slot.GPU in settings.slots:

@@ -56,11 +56,16 @@ async def fetched(client: Client, task: Task, to: Path, display: Display) -> Non
 async def _waited(client: Client, task: Task, display: Display) -> Task:
     async for now in client.looks(task):
         task = now
-        told = task.progress.phase or ("" if task.state is TaskState.RUNNING else str(task.state))
-        display.show(task.parameters.type, task.progress.fraction, told)
+        display.show(task.parameters.type, task.progress.fraction, _told(task))
         if task.state is TaskState.WAITING:
             break
     return task
+
+
+def _told(task: Task) -> str:
+    if task.state is TaskState.QUEUED and task.waiting_for:
+        return f"queued for {task.waiting_for}"
+    return task.progress.phase or ("" if task.state is TaskState.RUNNING else str(task.state))
 
 
 async def _interrupted(reached: Reached, task: Task) -> None:

@@ -63,7 +63,7 @@ class Workers:
             settings=self.settings,
             gpus=gpus,
         )
-        keeping = GpuKeeping(gpus, pause_seconds=self.settings.sweep_seconds)
+        keeping = GpuKeeping(gpus, pause_seconds=self.settings.sweep_seconds, gone_seconds=1.0)
         jobs = [
             asyncio.create_task(Consumer(bus=bus, runner=runner, settings=self.settings).run()),
             asyncio.create_task(keeping.run()),

@@ -13,8 +13,8 @@ from schemas.schema import Id
 from schemas.tasks import TaskState
 from workers.executors.gpu_host import GpuHost
 
-# An owner that lost its task sees it at its next beat, and then ends what it runs: until then that may be running yet.
-GONE_SECONDS: Final = 10.0
+# An owner that lost its task sees it at its next beat, and then has this long to end what it runs.
+END_SECONDS: Final = 5.0
 
 Attempt = tuple[Id, int]
 IsGone = Callable[[Id, int], Awaitable[bool]]
@@ -30,10 +30,13 @@ class GpuKeeping:
         *,
         pause_seconds: float,
         is_gone: Sequence[IsGone] = (),
-        gone_seconds: float = GONE_SECONDS,
+        gone_seconds: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``is_gone`` are asked whether anything of an attempt is left on this machine."""
+        """``is_gone`` are asked whether anything of an attempt is left on this machine.
+
+        ``gone_seconds``: for how long an attempt must be seen to be over before they are.
+        """
         self._gpus = gpus
         self._pause_seconds = pause_seconds
         self._is_gone = is_gone

@@ -25,7 +25,7 @@ from tests.workers.executors.gpu_racer import opened
 from tests.workers.gpu_machine import FAKE, GIB, Machine
 from tests.workers.life_bench import Clockwork
 from workers.executors.gpu_host import GpuHost
-from workers.executors.gpu_keeping import GONE_SECONDS, GpuKeeping
+from workers.executors.gpu_keeping import GpuKeeping
 from workers.executors.gpus import Nvml
 from workers.work import Busy
 
@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[3]
 PROCESSES, TIMES = 4, 50
 # What a process says are times within its lease.
 SECONDS = 60.0
+GONE_SECONDS = 10.0
 SECOND = count()
 
 
@@ -110,7 +111,7 @@ async def test_what_a_killed_process_had_is_taken_back_when_its_task_is_another_
     process.kill()
     await process.wait()
     clock, host = Clockwork(), a_host(database)
-    keeping = GpuKeeping(host, pause_seconds=1.0, monotonic=clock)
+    keeping = GpuKeeping(host, pause_seconds=1.0, gone_seconds=GONE_SECONDS, monotonic=clock)
 
     await keeping.keep()
     clock.seconds += 2 * GONE_SECONDS
@@ -212,7 +213,7 @@ async def test_a_machine_that_is_too_small_leaves_the_task_to_others_and_says_wh
 ) -> None:
     machine.has(16, 16)
     host = a_host(database)
-    await GpuKeeping(host, pause_seconds=1.0).keep()
+    await GpuKeeping(host, pause_seconds=1.0, gone_seconds=GONE_SECONDS).keep()
 
     with pytest.raises(Busy, match=r"^4 GPUs; no machine has more than 2$"):
         await host.take(asking(4))
@@ -229,7 +230,7 @@ async def test_a_machine_without_a_driver_has_no_gpus_and_asks_no_more(database:
     with pytest.raises(Busy, match="no worker's machine has any"):
         await host.take(asking(1))
     machine.has(16)  # what is told once holds until the process ends
-    await GpuKeeping(host, pause_seconds=1.0).keep()
+    await GpuKeeping(host, pause_seconds=1.0, gone_seconds=GONE_SECONDS).keep()
 
     assert not (await database.documents(Host).list()).items
 
@@ -261,10 +262,10 @@ async def test_parts_of_a_gpu_are_given_in_its_place_and_one_that_is_lost_is_lef
 async def test_gpus_that_come_are_told_of_with_the_machine(database: Database, machine: Machine) -> None:
     machine.has(16)
     host = a_host(database)
-    await GpuKeeping(host, pause_seconds=1.0).keep()
+    await GpuKeeping(host, pause_seconds=1.0, gone_seconds=GONE_SECONDS).keep()
     machine.has(16, 24)
 
-    await GpuKeeping(host, pause_seconds=1.0).keep()
+    await GpuKeeping(host, pause_seconds=1.0, gone_seconds=GONE_SECONDS).keep()
 
     (kept,) = (await database.documents(Host).list()).items
     assert [(gpu.uuid, gpu.memory_bytes // GIB) for gpu in kept.gpus] == [("GPU-0", 16), ("GPU-1", 24)]
