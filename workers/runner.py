@@ -209,7 +209,7 @@ class Runner:
             outcome = outcome.model_copy(update={"problem": problem})
         kept = await keep(owned.task, outcome, self._database, at=self._now())
         await owned.write(lambda task: task.ended(kept.outcome, at=self._now(), facts=kept.facts))
-        _count(owned.task)
+        metrics.count_end(owned.task)
         log.info("task ended", state=owned.task.state, problem=outcome.problem and outcome.problem.detail)
 
     async def _tell(self, owned: Ownership) -> None:
@@ -227,12 +227,6 @@ class Runner:
             log.warning("telling is left to the sweep", error=str(error) or "it took too long")
         except Exception:
             log.exception("telling failed")
-
-
-def _count(task: Task) -> None:
-    metrics.ENDED.labels(task.parameters.type, task.state).inc()
-    if task.started_at and task.ended_at:
-        metrics.SECONDS.labels(task.parameters.type).observe((task.ended_at - task.started_at).total_seconds())
 
 
 def _stop(work: Work[Any], job: asyncio.Task[Any], why: Stopping) -> None:

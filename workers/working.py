@@ -58,19 +58,22 @@ async def working(
     dead_letters = DeadLetters(database=tools.database, blobs=tools.blobs, bus=bus, clock=utc_now)
     dispatcher = Dispatcher(database=tools.database, bus=bus, clock=utc_now)
     webhooks = Follower("webhooks", dispatcher.dispatch, database=tools.database, event_log=event_log, bus=bus)
-    keeping = GpuKeeping(
+    jobs = [consumer.run, sweep.run, housekeeping.run, dead_letters.run, webhooks.run]
+    if Slot.GPU in settings.slots:
+        jobs.append(_keeping(gpus, tools, settings=settings, alone=alone).run)
+    if alone:
+        await sweep.take_all()
+    async with _all_of(*jobs):
+        yield
+
+
+def _keeping(gpus: GpuHost, tools: Toolbox, *, settings: WorkerSettings, alone: bool) -> GpuKeeping:
+    return GpuKeeping(
         gpus,
         pause_seconds=settings.sweep_seconds,
         is_gone=[runtime.is_gone for runtime in tools.runtimes.values()],
         gone_seconds=0.0 if alone else settings.beat_seconds + END_SECONDS,
     )
-    jobs = [consumer.run, sweep.run, housekeeping.run, dead_letters.run, webhooks.run]
-    if Slot.GPU in settings.slots:
-        jobs.append(keeping.run)
-    if alone:
-        await sweep.take_all()
-    async with _all_of(*jobs):
-        yield
 
 
 @asynccontextmanager

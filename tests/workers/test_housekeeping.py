@@ -6,6 +6,7 @@ from pathlib import Path
 from schemas.blobs import BlobRef
 from schemas.events import EventType, Fact, LoggedEvent
 from schemas.exchange_parameters import ImportParameters, ImportSource
+from schemas.hosts import Host
 from schemas.letters import DeadLetter, ForeignMessage
 from schemas.outcomes import Outcome
 from schemas.requests import RememberedRequest
@@ -19,7 +20,7 @@ from workers.housekeeping import Housekeeping
 from workers.settings import WorkerSettings
 
 
-async def test_old_events_requests_uploads_and_letters_go_and_the_others_stay(tmp_path: Path) -> None:
+async def test_old_events_requests_uploads_letters_and_machines_go_and_the_others_stay(tmp_path: Path) -> None:
     settings = WorkerSettings()
     old = NOON - timedelta(days=settings.event_days, seconds=1)
     async with open_database(tmp_path / "ymir.db") as database:
@@ -34,12 +35,13 @@ async def test_old_events_requests_uploads_and_letters_go_and_the_others_stay(tm
             )
             letter = DeadLetter.of(ForeignMessage("", new_id(), b""), body=BLOB, at=old)
             await database.documents(DeadLetter).add(letter.came_again(at=at))
+            await database.documents(Host).add(Host(id=new_id(), name="host", seen_at=at))
 
         house = Housekeeping(database=database, event_log=event_log, clock=lambda: NOON, settings=settings)
         await house.tidy()
 
-        kinds: tuple[type[Document], ...] = (LoggedEvent, RememberedRequest, Upload, DeadLetter)
-        assert [await database.documents(kind).count() for kind in kinds] == [2, 2, 2, 2]
+        kinds: tuple[type[Document], ...] = (LoggedEvent, RememberedRequest, Upload, DeadLetter, Host)
+        assert [await database.documents(kind).count() for kind in kinds] == [2, 2, 2, 2, 2]
         assert await event_log.oldest() == 2
 
 
