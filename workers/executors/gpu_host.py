@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from schemas.errors import Conflict, Invalid, NotFound
-from schemas.hosts import GpuLease, Host
+from schemas.hosts import GpuLease, Host, HostGpu
 from schemas.model_parameters import UsesExecutor
 from schemas.parameters import Slot
 from schemas.schema import Id, derived_id, to_text
@@ -116,7 +116,10 @@ class GpuHost:
         if asked is None or not task.waiting_for:
             return True
         host = await self._host()
-        return host is not None and await self._chosen(host, task, asked) is not None
+        if host is not None and await self._chosen(host, task, asked) is not None:
+            return True
+        # What waits in vain is to be told of that.
+        return self._is_alone and not what_it_waits_for(asked, [await self._gpus()]).is_enough
 
     async def ring(self, *, if_silent: bool = False) -> None:
         """Ring for the queued tasks that would get their GPUs now; ``if_silent``: unless other doorbells wait.
@@ -135,16 +138,16 @@ class GpuHost:
             host = await self._host()
             if host is not None:
                 return host
-            gpus = [gpu.described() for gpu in await self._nvml.gpus()]
+            gpus = tuple(await self._gpus())
             with suppress(Conflict):
-                await self.hosts.add(Host(id=self.id, name=self._name, gpus=tuple(gpus), seen_at=self._now()))
+                await self.hosts.add(Host(id=self.id, name=self._name, gpus=gpus, seen_at=self._now()))
 
     async def seen(self) -> Host | None:
         """Return this machine's document, which says that it is there and with which GPUs; None: it has none.
 
         Raises Unavailable.
         """
-        gpus = [gpu.described() for gpu in await self._nvml.gpus()]
+        gpus = await self._gpus()
         if not gpus:
             return None
         host = await self.known()
@@ -189,11 +192,16 @@ class GpuHost:
         return [task for task in page.items if task.not_before is None or task.not_before <= now]
 
     async def _waiting(self, asked: Asked) -> Busy | Invalid:
-        hosts = (await self.hosts.list(limit=1_000)).items
-        words, is_enough = what_it_waits_for(asked, [one for one in hosts if not self._is_alone or one.id == self.id])
-        if self._is_alone and not is_enough:
-            return Invalid(f"The task asks for {words}.", step="Ask for what the machine has.")
-        return Busy(words)
+        if not self._is_alone:
+            machines = [host.gpus for host in (await self.hosts.list(limit=1_000)).items]
+            return Busy(what_it_waits_for(asked, machines).words)
+        words, is_enough = what_it_waits_for(asked, [await self._gpus()])
+        if is_enough:
+            return Busy(words)
+        return Invalid(f"The task asks for {words}.", step="Ask for what the machine has.")
+
+    async def _gpus(self) -> list[HostGpu]:
+        return [gpu.described() for gpu in await self._nvml.gpus()]
 
     def _lease(self, task: Task, gpu: str, asked: Asked) -> GpuLease:
         return GpuLease(task=task.id, epoch=task.epoch, gpu=gpu, memory_bytes=asked.memory_bytes, since=self._now())

@@ -1,10 +1,10 @@
 """What a task that waits for GPUs waits for, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas.counts import counted
-from schemas.hosts import Host, HostGpu
+from schemas.hosts import HostGpu
 from workers.executors.leases import Asked
 
 GIB: Final = 2**30
@@ -17,13 +17,12 @@ class Waits(NamedTuple):
     is_enough: bool
 
 
-def what_it_waits_for(asked: Asked, hosts: Iterable[Host]) -> Waits:
-    """Return what to tell of a task that these machines have no GPUs for now."""
+def what_it_waits_for(asked: Asked, machines: Sequence[Sequence[HostGpu]]) -> Waits:
+    """Return what to tell of a task that machines with these GPUs have none for now."""
     memory = asked.memory_bytes or 0
     wanted = counted(asked.gpus, "GPU") + (f" with {memory / GIB:.3g} GiB free" if memory else "")
     such = " of that size" if memory else ""
-    machines = [host.gpus for host in hosts if host.gpus]
-    if not machines:
+    if not any(machines):
         return Waits(f"{wanted}; no worker's machine has any", is_enough=False)
     largest = max(machines, key=lambda gpus: _able(gpus, memory))
     able = _able(largest, memory)

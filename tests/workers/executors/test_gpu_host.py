@@ -235,6 +235,17 @@ async def test_a_machine_without_a_driver_has_no_gpus_and_asks_no_more(database:
     assert not (await database.documents(Host).list()).items
 
 
+async def test_the_only_worker_goes_by_what_the_machine_has_now(database: Database, machine: Machine) -> None:
+    machine.has(16, 16)
+    await GpuKeeping(a_host(database, is_alone=True), pause_seconds=1.0, gone_seconds=0.0).keep()
+    machine.file.unlink()
+    host, task = a_host(database, is_alone=True), asking(1, waiting_for="1 GPU that is free")
+
+    assert await host.may_run(task)
+    with pytest.raises(Invalid, match="no worker's machine has any"):
+        await host.take(task)
+
+
 async def test_parts_of_a_gpu_are_given_in_its_place_and_one_that_is_lost_is_left_out(machine: Machine) -> None:
     machine.file.write_text(
         json.dumps(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.hosts import GpuLease, Host
+from schemas.hosts import GpuLease
 from tests.factories import NOON
 from workers.executors.gpus import Gpu
 from workers.executors.leases import Asked, choose, fits, in_turn, rooms_of
@@ -160,10 +160,9 @@ def test_nothing_is_kept_for_what_others_than_us_stand_in_the_way_of() -> None:
 
 
 def test_what_a_task_waits_for_is_told_in_words() -> None:
-    gpus = tuple(a_gpu(number).described() for number in range(2))
-    hosts = [Host(id=TASK, name="one", gpus=gpus, seen_at=NOON), Host(id=TASK, name="none", seen_at=NOON)]
+    machines = [[a_gpu(number).described() for number in range(2)], []]
 
-    told = [what_it_waits_for(asked, hosts) for asked in (Asked(2), Asked(4), shared(1, 20), shared(1, 40))]
+    told = [what_it_waits_for(asked, machines) for asked in (Asked(2), Asked(4), shared(1, 20), shared(1, 40))]
 
     assert told == [
         Waits("2 GPUs that are free", is_enough=True),
@@ -171,4 +170,4 @@ def test_what_a_task_waits_for_is_told_in_words() -> None:
         Waits("1 GPU with 20 GiB free", is_enough=True),
         Waits("1 GPU with 40 GiB free; no machine has one of that size", is_enough=False),
     ]
-    assert what_it_waits_for(Asked(1), hosts[1:]) == Waits("1 GPU; no worker's machine has any", is_enough=False)
+    assert what_it_waits_for(Asked(1), machines[1:]) == Waits("1 GPU; no worker's machine has any", is_enough=False)
