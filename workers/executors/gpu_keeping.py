@@ -79,4 +79,8 @@ class GpuKeeping:
         return attempts - {(task.id, task.epoch) for task in tasks if task.state is TaskState.RUNNING}
 
     async def _has_ended(self, attempt: Attempt) -> bool:
-        return all([await is_gone(*attempt) for is_gone in self._is_gone])
+        try:
+            return all([await is_gone(*attempt) for is_gone in self._is_gone])
+        except Unavailable as error:
+            log.warning("GPUs of an attempt are kept, since it may still run", task=attempt[0], error=error.detail)
+            return False

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import Invalid
+from schemas.errors import Invalid, Unavailable
 from schemas.hosts import Host
 from schemas.tasks import Task
 from storage.clock import utc_now
@@ -133,16 +133,19 @@ async def test_gpus_are_not_taken_back_while_something_of_the_attempt_is_left(
     database: Database, machine: Machine
 ) -> None:
     machine.has(16)
-    left = {"container"}
+    left, engines = {"container"}, [Unavailable("The engine does not answer.")]
 
     async def is_gone(_: str, epoch: int) -> bool:
+        if engines:
+            raise engines.pop()
         return epoch != 1 or not left
 
     host = a_host(database)
     await host.take(asking(1))
     keeping = GpuKeeping(host, pause_seconds=1.0, is_gone=[is_gone], gone_seconds=0.0)
 
-    await keeping.keep()
+    for _ in range(2):
+        await keeping.keep()
     assert len(await leases(database)) == 1
     left.clear()
     await keeping.keep()
