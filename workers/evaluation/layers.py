@@ -72,7 +72,7 @@ def objects_of(layer: LayerColumns, class_name: str) -> ClassObjects:
     pieces = [_piece(part, *part.bounds[class_name]) for part in layer.parts if class_name in part.bounds]
     image = _joined((piece[0].image for piece in pieces), np.zeros(0, np.int64))
     order = np.argsort(image, kind="stable")
-    objects = Objects(
+    objects = Objects.of_boxes(
         image[order],
         _joined((piece[0].boxes for piece in pieces), np.zeros((0, 4)))[order],
         _joined((piece[0].crowd for piece in pieces), np.zeros(0, np.bool_))[order],
@@ -111,7 +111,7 @@ def _piece(part: Part, start: int, end: int) -> tuple[Objects, NDArray[np.uint8]
     boxes = np.stack([table.column(side).to_numpy() for side in BOX], axis=1)
     score = table.column("confidence").fill_null(NO_SCORE).to_numpy()
     crowd = table.column("crowd").to_numpy()
-    return Objects(part.image[start:end], boxes, crowd, score), fixed_matrix(table.column("id").combine_chunks())
+    return Objects.of_boxes(part.image[start:end], boxes, crowd, score), fixed_matrix(table.column("id").combine_chunks())
 
 
 def _joined(arrays: Iterable[NDArray[S]], nothing: NDArray[S]) -> NDArray[S]:

@@ -25,7 +25,7 @@ found = st.tuples(st.integers(0, IMAGES - 1), st.integers(0, CLASSES - 1), box, 
 
 def objects(rows: list[Truth] | list[Found], class_index: int, *, are_truths: bool) -> Objects:
     mine = sorted((row for row in rows if row[1] == class_index), key=lambda row: row[0])
-    return Objects(
+    return Objects.of_boxes(
         np.array([row[0] for row in mine], np.int64),
         np.array([row[2] for row in mine], np.float64).reshape(-1, 4),
         np.array([are_truths and row[3] for row in mine], np.bool_),

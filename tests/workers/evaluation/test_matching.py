@@ -11,7 +11,7 @@ AT_HALF = np.array([0.5])
 
 def some(*rows: tuple[int, tuple[float, float, float, float], float | bool]) -> Objects:
     """Return objects: image, box, and the score of a prediction or whether a ground truth is a crowd."""
-    return Objects(
+    return Objects.of_boxes(
         np.array([row[0] for row in rows], np.int64),
         np.array([row[1] for row in rows], np.float64).reshape(-1, 4),
         np.array([row[2] is True for row in rows], np.bool_),
@@ -81,7 +81,7 @@ def test_pieces_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(1)
     boxes = np.concatenate([random.integers(0, 20, (300, 2)), random.integers(1, 20, (300, 2))], axis=1).astype(float)
     image = np.sort(random.integers(0, 9, 300))
-    objects = Objects(image, boxes, np.zeros(300, np.bool_), random.random(300))
+    objects = Objects.of_boxes(image, boxes, np.zeros(300, np.bool_), random.random(300))
     whole = matched(objects, objects)
 
     monkeypatch.setattr(matching, "PAIRS_AT_ONCE", 100)
