@@ -89,6 +89,7 @@ def _layer_faults(parameters: Parameters, pointer: str, layers: set[str]) -> lis
     wanted: dict[str, str | None] = {}
     if isinstance(parameters, EvaluateParameters):
         wanted = {"/layer": parameters.layer, "/ground_truth": parameters.ground_truth}
+        wanted |= {f"/layers/{position}": layer for position, layer in enumerate(parameters.layers)}
     if isinstance(parameters, LabelParameters) and pointer == "/source":
         wanted = {"/keep": parameters.keep}
     if isinstance(parameters, ExportParameters):

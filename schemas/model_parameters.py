@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt, model_valida
 from typing_extensions import override
 
 from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
+from schemas.evaluations import Measure
 from schemas.near_duplicates import GuardsSplits
 from schemas.parameters import Fraction, Parameters, Seed, SingleSource, Slot, plain_refs, source_refs
 from schemas.refs import Ref, Source
@@ -110,23 +111,43 @@ class InferParameters(UsesExecutor, SingleSource):
 
 
 class EvaluateParameters(Parameters):
-    """Measure a layer of predictions against the ground truth of the same version."""
+    """Measure layers of predictions against the ground truth of the same version."""
 
     type: Literal["evaluate"] = "evaluate"
     source: Ref
-    """The version that has both layers."""
-    layer: LayerName
+    """The version that has the layers."""
+    layer: LayerName | None = None
     """The layer of predictions."""
+    layers: Annotated[tuple[LayerName, ...], Field(max_length=20)] = ()
+    """Several layers of predictions, measured on the images that all of them cover, each for itself."""
     ground_truth: LayerName = GROUND_TRUTH
     """The layer that they are measured against."""
+    measure: Measure | None = None
+    """What is compared; when not given, what the annotations of the project are."""
     iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """The overlap from which a prediction is marked as matching."""
     confidence: Fraction = 0.3
     """The confidence from which a prediction is marked."""
-    max_detections: PositiveInt = 100
-    """How many predictions of an image count; 100 is COCO's own."""
+    max_detections: PositiveInt | None = None
+    """How many predictions of an image and class count; when not given COCO's own: 100, of keypoints 20."""
     by: str | None = None
     """An attribute of images by whose values the figures are broken down."""
+    by_annotation: str | None = None
+    """An attribute of the ground truth's annotations by whose values recall is broken down."""
+    sigmas: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(max_length=1_000)] = ()
+    """How exactly each keypoint can be placed; when not given COCO's own for 17 points, else 1/n for each of n."""
+
+    @property
+    def predicted(self) -> tuple[LayerName, ...]:
+        """All layers that are measured."""
+        return tuple(dict.fromkeys([*(() if self.layer is None else (self.layer,)), *self.layers]))
+
+    @model_validator(mode="after")
+    def _has_a_layer(self) -> Self:
+        if not self.predicted:
+            message = "name the layer of predictions, or several layers"
+            raise ValueError(message)
+        return self
 
     @override
     def refs(self) -> tuple[tuple[str, Ref], ...]:

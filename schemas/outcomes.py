@@ -55,6 +55,8 @@ class TaskResult(Schema):
     digest: Digest | None = None
     model: Id | None = None
     evaluation: Id | None = None
+    evaluations: tuple[Id, ...] = ()
+    """All of them, where a task made several."""
     labeling: Id | None = None
     archive: BlobRef | None = None
     conflicts: ConflictList | None = None

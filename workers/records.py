@@ -73,7 +73,8 @@ async def keep(task: Task, outcome: Outcome, database: Database, *, at: datetime
                 facts.append(_fact(task, EventType.MODEL_CREATED, model, at, {"model": model.id, "name": model.name}))
             case EvaluationRecord(evaluation=evaluation):
                 await _add_once(evaluation, database.documents(type(evaluation)))
-                result = result.model_copy(update={"evaluation": evaluation.id})
+                made = (*result.evaluations, evaluation.id)
+                result = result.model_copy(update={"evaluation": made[0], "evaluations": made})
     return Kept(outcome.model_copy(update={"result": result}), tuple(facts))
 
 

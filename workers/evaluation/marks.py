@@ -1,6 +1,6 @@
 """Marks: for each annotation of two layers whether it was met, as rows of a Parquet file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from storage.datasets.space import Space
+from workers.evaluation.arrow import fixed, same
 from workers.evaluation.layers import ClassObjects
-from workers.evaluation.matching import NOTHING, Bools, Floats, Ints, Matches
+from workers.evaluation.matching import NOTHING, Floats, Ints, Matches
 
 SCHEMA: Final = pa.schema(
     [
@@ -26,6 +26,8 @@ SCHEMA: Final = pa.schema(
     ]
 )
 
+TABLES_AT_ONCE: Final = 512
+
 
 class MarksFile:
     """Takes the marks of one class after the other."""
@@ -37,6 +39,7 @@ class MarksFile:
         self._ground_truth = ground_truth
         self._predictions = predictions
         self._raw_ids = raw_ids
+        self._later: list[pa.Table] = []
 
     def add(
         self, class_name: str, truths: ClassObjects, predicted: ClassObjects, matches: Matches, *, confidence: float
@@ -50,15 +53,45 @@ class MarksFile:
         chosen, met, iou = matches.kept[sure], matches.met[-1][sure], matches.overlap[-1][sure]
         hit = met != NOTHING
         in_crowd = hit.copy()
-        in_crowd[hit] = truths.objects.crowd[met[hit]]
+        in_crowd[hit] = truths.objects.optional[met[hit]]
         chosen, met, iou, hit = chosen[~in_crowd], met[~in_crowd], iou[~in_crowd], hit[~in_crowd]
         back, overlap = np.full(len(truths.ids), NOTHING, np.int64), np.zeros(len(truths.ids))
         back[met[hit]], overlap[met[hit]] = chosen[hit], iou[hit]
-        real = np.flatnonzero(~truths.objects.crowd)
+        real = np.flatnonzero(~truths.objects.optional)
         self._write(class_name, self._predictions, ("fp", "tp"), predicted, truths.ids, chosen, met, iou)
         self._write(
             class_name, self._ground_truth, ("fn", "mtp"), truths, predicted.ids, real, back[real], overlap[real]
         )
+
+    def asset(self, image: int) -> str:
+        """Return the id of an asset by its number."""
+        return bytes(self._raw_ids[image]).hex()
+
+    def add_pixels(
+        self, image: int, classes: Sequence[str], ids: NDArray[np.uint8], overlap: Floats, *, iou: float, is_truth: bool
+    ) -> list[str]:
+        """Write, and return, the marks of one image's annotations, given how far the pixels of their classes agree."""
+        layer, marks = (self._ground_truth, ("fn", "mtp")) if is_truth else (self._predictions, ("fp", "tp"))
+        hit = overlap >= iou
+        columns = [
+            fixed(np.repeat(self._raw_ids[image : image + 1], len(ids), axis=0)),
+            fixed(ids),
+            pa.array(classes, pa.string()).dictionary_encode(),
+            same(layer, len(ids)),
+            pa.DictionaryArray.from_arrays(pa.array(hit.astype(np.int32)), pa.array(marks)),
+            pa.nulls(len(ids), pa.binary(16)),
+            pa.array(overlap),
+        ]
+        self._later.append(pa.table(columns, schema=SCHEMA))
+        if len(self._later) >= TABLES_AT_ONCE:
+            self.flush()
+        return [marks[one] for one in hit.astype(int)]
+
+    def flush(self) -> None:
+        """Write what was kept back."""
+        if self._later:
+            self._writer.write_table(pa.concat_tables(self._later).unify_dictionaries().combine_chunks())
+        self._later = []
 
     def _write(
         self,
@@ -77,30 +110,21 @@ class MarksFile:
         partners = np.zeros((len(rows), 16), np.uint8)
         partners[hit] = others[met[hit]]
         columns = [
-            _fixed(self._raw_ids[own.objects.image[rows]]),
-            _fixed(own.ids[rows]),
-            _same(class_name, len(rows)),
-            _same(layer, len(rows)),
+            fixed(self._raw_ids[own.objects.image[rows]]),
+            fixed(own.ids[rows]),
+            same(class_name, len(rows)),
+            same(layer, len(rows)),
             pa.DictionaryArray.from_arrays(pa.array(hit.astype(np.int32)), pa.array(marks)),
-            _fixed(partners, known=hit),
+            fixed(partners, known=hit),
             pa.array(iou, mask=~hit),
         ]
         self._writer.write_table(pa.table(columns, schema=SCHEMA))
 
 
 @contextmanager
-def marks_file(path: Path, *, ground_truth: str, predictions: str, space: Space) -> Iterator[MarksFile]:
-    """Open a file of marks; the space is the one in which the objects' assets have their numbers."""
-    rows = space.row_of(np.ones(space.rows, np.bool_))[:-1]
+def marks_file(path: Path, *, ground_truth: str, predictions: str, raw_ids: NDArray[np.uint8]) -> Iterator[MarksFile]:
+    """Open a file of marks; the asset ids are in the order of the numbers that objects have."""
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        yield MarksFile(writer, ground_truth=ground_truth, predictions=predictions, raw_ids=space.raw_ids(rows))
-
-
-def _fixed(matrix: NDArray[np.uint8], *, known: Bools | None = None) -> pa.Array:
-    data = pa.py_buffer(np.ascontiguousarray(matrix).tobytes())
-    validity = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little").tobytes())
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(matrix.shape[1]), len(matrix), [validity, data])
-
-
-def _same(text: str, count: int) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([text]))
+        file = MarksFile(writer, ground_truth=ground_truth, predictions=predictions, raw_ids=raw_ids)
+        yield file
+        file.flush()

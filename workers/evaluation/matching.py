@@ -111,9 +111,7 @@ def matches(found: Encounters, *, optional: Bools, thresholds: Floats) -> Matche
 
 def box_overlaps(truths: Objects, predictions: Objects) -> Overlaps:
     """Return what tells the IoU of boxes."""
-    return lambda found, expected: overlaps(
-        predictions.boxes[found], truths.boxes[expected], truths.crowd[expected]
-    )
+    return lambda found, expected: overlaps(predictions.boxes[found], truths.boxes[expected], truths.crowd[expected])
 
 
 def _kept(predictions: Objects, at_most: int) -> tuple[Ints, Ints]:

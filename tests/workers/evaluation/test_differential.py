@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from schemas.evaluations import Figures
 from workers.evaluation.matching import Objects, match
-from workers.evaluation.precision import THRESHOLDS, class_figures, mean_figures
+from workers.evaluation.precision import THRESHOLDS, class_figures, judged, mean_figures
 
 Truth = tuple[int, int, tuple[float, ...], bool]
 Found = tuple[int, int, tuple[float, ...], float]
@@ -39,7 +39,7 @@ def ours(truths: list[Truth], finds: list[Found], at_most: int) -> list[Figures]
         expected = objects(truths, class_index, are_truths=True)
         predicted = objects(finds, class_index, are_truths=False)
         matches = match(expected, predicted, thresholds=np.append(THRESHOLDS, 0.5), at_most=at_most)
-        figures.append(class_figures(expected, predicted, matches, confidence=0.3))
+        figures.append(class_figures(judged(expected, predicted, matches), confidence=0.3))
     return figures
 
 
