@@ -117,7 +117,7 @@ def keypoints_of(tables: Sequence[pa.Table], order: Ints) -> KeypointShapes:
     found = np.zeros((len(lists), points * POINT_NUMBERS))
     for row, one in enumerate(lists):
         found[row, : len(one)] = one
-    return KeypointShapes(found[order].reshape(-1, points, POINT_NUMBERS))
+    return KeypointShapes(found[order].reshape(len(order), points, POINT_NUMBERS))
 
 
 def mask_overlaps(truths: Objects, expected: MaskShapes, predictions: Objects, found: MaskShapes) -> Overlaps:
