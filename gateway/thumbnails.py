@@ -34,6 +34,11 @@ class Thumbnails:
         self._bytes = 0
         self._known: OrderedDict[Wanted, bytes] = OrderedDict()
 
+    @property
+    def slots(self) -> asyncio.Semaphore:
+        """What every drawing takes one of while it is drawn."""
+        return self._slots
+
     async def draw(self, wanted: Wanted, annotations: Callable[[], Awaitable[Sequence[AnnotationRow]]]) -> bytes:
         """Return a picture as JPEG; ``annotations`` is called only if it has to be drawn. Raises what that does."""
         if wanted in self._known:

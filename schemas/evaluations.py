@@ -222,4 +222,4 @@ class EvaluationComparison(Schema):
     classes: Annotated[tuple[ClassDifference, ...], Field(max_length=1_000)]
     """The first thousand, by name."""
     is_paired: bool
-    """Whether all were measured on the same images of the same version; without that there are no intervals."""
+    """Whether all are of one version, ground truth and number of images; without that there are no intervals."""
