@@ -34,7 +34,7 @@ def class_curves(name: str, whole: Judged) -> ClassCurves:
 
 
 def best_over_all(curves: Sequence[ClassCurves]) -> tuple[float | None, float | None]:
-    """Return the greatest F1 of all classes together at one of 101 confidences, and that confidence."""
+    """Return the greatest F1 of all classes together at one of 101 confidences, and the greatest of these."""
     truths = sum(one.ground_truths for one in curves)
     if not truths:
         return None, None
@@ -42,7 +42,7 @@ def best_over_all(curves: Sequence[ClassCurves]) -> tuple[float | None, float | 
         np.array([getattr(one, name) for one in curves]).sum(axis=0) for name in ("true_positives", "false_positives")
     )
     f1 = 2 * hits / (hits + misses + truths)
-    best = int(np.argmax(f1))
+    best = int(np.flatnonzero(f1 == f1.max())[-1])
     return float(f1[best]), float(CONFIDENCES[best])
 
 

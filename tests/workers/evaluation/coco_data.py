@@ -120,7 +120,7 @@ def _segmentation(row: AnnotationRow) -> dict[str, Any]:
 
 
 def _dataset(measure: Measure, truths: Rows) -> dict[str, Any]:
-    annotations = []
+    annotations = list[dict[str, Any]]()
     for image, rows in enumerate(truths, start=1):
         for row in rows:
             x, y, width, height = row.box or (0, 0, 0, 0)
