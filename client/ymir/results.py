@@ -6,7 +6,7 @@ from client.api import Client, at
 from client.ymir.telling import counts_of, name_of, size
 from schemas.counts import counted
 from schemas.datasets import Version
-from schemas.evaluations import EvaluationReport, Figures
+from schemas.evaluations import EvaluationReport, Figures, Measure
 from schemas.models import Model
 from schemas.projects import Project
 from schemas.tasks import Task
@@ -22,8 +22,8 @@ async def results(client: Client, task: Task, *, fetched_to: Path | None = None)
         lines.append(f"{name_of(version)}: {counts_of(version)}")
     if result.model is not None:
         lines.append(model_line(await client.get(Model, at("projects", project, "models", result.model))))
-    if result.evaluation is not None:
-        path = at("projects", project, "evaluations", result.evaluation)
+    for evaluation in result.evaluations or [one for one in (result.evaluation,) if one is not None]:
+        path = at("projects", project, "evaluations", evaluation)
         lines.append(evaluation_line(await client.get(EvaluationReport, path)))
     if result.archive is not None:
         where = f"`ymir task archive {task.id} --to FILE` fetches it" if fetched_to is None else f"in {fetched_to}"
@@ -49,9 +49,10 @@ def model_line(model: Model) -> str:
 def evaluation_line(evaluation: EvaluationReport) -> str:
     """Return an evaluation's id and its figures over all classes."""
     overall = evaluation.overall
-    shown = ("ap", "ap50", "ar")
+    shown = ("iou", "accuracy") if evaluation.measure is Measure.SEMANTIC else ("ap", "ap50", "ar")
     figures = [f"{name} {_figure(overall, name)}" for name in shown]
-    return f"evaluation {evaluation.id}: {', '.join(figures)} on {counted(evaluation.images, 'image')}"
+    measured = f"{evaluation.layer} by {evaluation.measure}"
+    return f"evaluation {evaluation.id}: {measured}, {', '.join(figures)} on {counted(evaluation.images, 'image')}"
 
 
 def _figure(figures: Figures, name: str) -> str:

@@ -1,7 +1,8 @@
 """``mir evaluate``: predictions are measured against a ground truth."""
 
 from argparse import Namespace
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from client.mir.codes import Code, MirError
 from client.mir.commands.algebra import GROUND_TRUTH, ref_of
@@ -10,7 +11,12 @@ from client.mir.revs import Rev, parse_rev, parse_revs
 from client.mir.running import Run, running, target
 from client.mir.telling import show
 from schemas.datasets import Version
-from schemas.evaluations import EvaluationReport
+from schemas.evaluations import EvaluationReport, Figures, Measure
+
+OBJECTS: Final = {"ap": "AP@0.5:0.95", "ap50": "AP@0.5", "ar": "AR"}
+PIXELS: Final = {"iou": "IoU", "accuracy": "Acc", "pixel_accuracy": "aAcc"}
+OVERALL: Final = frozenset({"ar", "pixel_accuracy"})
+"""What is told of all classes together."""
 
 
 async def evaluate(given: Namespace) -> None:
@@ -62,14 +68,16 @@ def _least_overlap(text: str) -> float:
 
 
 def _lines(rev: Rev, report: EvaluationReport) -> list[str]:
-    whole = report.overall
-    told = f"AP@0.5:0.95 {_shown(whole.ap)}, AP@0.5 {_shown(whole.ap50)}, AR {_shown(whole.ar)}"
+    whole, shown = report.overall, PIXELS if report.measure is Measure.SEMANTIC else OBJECTS
     counts = f"tp {whole.true_positives}, fp {whole.false_positives}, fn {whole.false_negatives}"
-    lines = [f"{rev} {report.layer}: {told}; at IoU {report.iou:g}, confidence {report.confidence:g}: {counts}"]
-    lines += [
-        f"  {one.class_name}: AP@0.5:0.95 {_shown(one.ap)}, AP@0.5 {_shown(one.ap50)}" for one in report.figures.classes
-    ]
+    at = f"at IoU {report.iou:g}, confidence {report.confidence:g}: {counts}"
+    lines = [f"{rev} {report.layer}: {_figures(whole, shown)}; {at}"]
+    lines += [f"  {one.class_name}: {_figures(one, shown, left_out=OVERALL)}" for one in report.figures.classes]
     return lines
+
+
+def _figures(figures: Figures, shown: Mapping[str, str], *, left_out: frozenset[str] = frozenset()) -> str:
+    return ", ".join(f"{told} {_shown(getattr(figures, name))}" for name, told in shown.items() if name not in left_out)
 
 
 def _shown(value: float | None) -> str:
