@@ -70,7 +70,7 @@ async def list_label_errors(request: web.Request) -> web.Response:
     limit, offset = page_size(request, query), offset_of(query)
     evaluation = await evaluation_of(request)
     if evaluation.label_errors is None:
-        raise without("label errors")
+        raise without("label errors", evaluation)
     blobs = request.app[SERVICES].blobs
     return reply(await label_errors(evaluation.label_errors, query.kind, offset=offset, limit=limit, blobs=blobs))
 

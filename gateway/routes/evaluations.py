@@ -20,6 +20,7 @@ from schemas.evaluations import (
     EvaluationComparison,
     EvaluationReport,
     EvaluationTable,
+    Measure,
 )
 from schemas.pages import Page
 from schemas.parameters import Fraction
@@ -110,11 +111,13 @@ async def report_of(request: web.Request) -> EvaluationReport:
 async def curves_of(request: web.Request, evaluation: Evaluation) -> CurvesTable:
     """Return the curves of an evaluation; raise Invalid if it is of a release that kept none, or has none."""
     if evaluation.curves is None:
-        raise without("curves")
+        raise without("curves", evaluation)
     data = await request.app[SERVICES].blobs.get(evaluation.curves.digest)
     return await asyncio.to_thread(CurvesTable.model_validate_json, data)
 
 
-def without(what: str) -> Invalid:
+def without(what: str, evaluation: Evaluation) -> Invalid:
     """Return the refusal of what an evaluation does not have."""
+    if evaluation.measure is Measure.SEMANTIC and evaluation.curves is not None:
+        return Invalid(f"An evaluation of pixels has no {what}.", step="Evaluate masks or boxes.")
     return Invalid(f"The evaluation has no {what}: an older release made it.", step="Evaluate again.")

@@ -15,6 +15,7 @@ from workers.evaluation.arrow import fixed
 from workers.evaluation.matching import NOTHING, Bools, Floats, Ints
 
 ERRORS_AT_MOST: Final = 100_000
+DIGITS: Final = 6
 KINDS: Final = tuple(ErrorKind)
 
 
@@ -50,11 +51,11 @@ def write_label_errors(
         "kind": pa.DictionaryArray.from_arrays(
             pa.array(kind[order], pa.int32()), pa.array([str(one) for one in KINDS])
         ),
-        "score": pa.array(score[order]),
+        "score": pa.array(np.round(score[order], DIGITS)),
         "asset": fixed(raw_ids[image[order]]),
         **_named("annotation", "class_name", left.truths, truth, classes),
         **_named("prediction", "predicted_class", left.predictions, prediction, classes),
-        "iou": pa.array(overlap[order], mask=(truth == NOTHING) | (prediction == NOTHING)),
+        "iou": pa.array(np.round(overlap[order], DIGITS), mask=(truth == NOTHING) | (prediction == NOTHING)),
     }
     pq.write_table(pa.table(columns), path, compression="zstd")
     return len(score)
