@@ -114,7 +114,7 @@ def _confusion_matrix(axes: "Axes", _: EvaluationReport, curves: CurvesTable) ->
     axes.set_yticks(places, names)
     for row, column in zip(*np.nonzero(counts), strict=True) if len(names) <= CLASSES_AT_MOST / 2 else ():
         colour = "white" if shares[row, column] > DARK else "black"
-        axes.text(column, row, f"{counts[row, column]:g}", ha="center", va="center", color=colour, fontsize=7)
+        axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=colour, fontsize=7)
     axes.set_xlabel("predicted")
     axes.set_ylabel("labeled")
     axes.set_title("What was taken for what (share of each row)" + _of(len(names) - 1, len(curves.confusions.classes)))

@@ -13,6 +13,7 @@ from gateway.reading import PageQuery, page_size, read_query
 from gateway.replies import reply
 from gateway.services import SERVICES
 from gateway.thresholds import at_confidence
+from gateway.thumbnails import THUMBNAILS
 from schemas.errors import Fault, Invalid, NotFound
 from schemas.evaluations import (
     CurvesTable,
@@ -79,7 +80,8 @@ async def compare_evaluations(request: web.Request) -> web.Response:
     ]
     if faults:
         raise Invalid("Not all evaluations exist.", step="Name those of the project.", faults=faults)
-    return reply(await comparison([found[one] for one in named], blobs=services.blobs))
+    async with request.app[THUMBNAILS].slots:
+        return reply(await comparison([found[one] for one in named], blobs=services.blobs))
 
 
 @routes.get(f"{EVALUATIONS}/{{id}}", query=ReportQuery, answer=EvaluationReport)

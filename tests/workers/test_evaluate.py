@@ -7,12 +7,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.annotations import ATTRIBUTES
+from schemas.annotations import ATTRIBUTES, ObjectType
 from schemas.errors import Invalid
 from schemas.evaluations import Recall
 from schemas.outcomes import EvaluationRecord
+from schemas.projects import Project
 from storage.datasets.content import Content
 from storage.datasets.rows import AnnotationRow
+from tests.factories import PROJECT
 from tests.workers.evaluation.handled import (
     curves_of,
     evaluated,
@@ -292,3 +294,43 @@ async def test_an_evaluation_without_any_annotation_has_nothing_to_measure(world
     for measure in ("boxes", "masks", "keypoints", "semantic"):
         outcome = await evaluated(world, content, measure=measure)
         assert (evaluation_of(outcome).images, evaluation_of(outcome).overall.ap) == (2, None)
+
+
+@pytest.mark.parametrize("by", ["by", "by_annotation"])
+async def test_pixels_are_not_broken_down(world: World, by: str) -> None:
+    content = await with_layer(world, await world.pictures([[]]), ATTRIBUTES, {0: []})
+    content = await with_layer(world, content, "model", {0: []})
+
+    with pytest.raises(Invalid, match="not broken down"):
+        await evaluated(world, content, measure="semantic", **{by: "light"})
+
+
+async def test_keypoints_with_too_few_sigmas_are_refused(world: World) -> None:
+    pointed = CAT._replace(keypoints=(1.0, 2.0, 2.0, 3.0, 4.0, 2.0))
+    content = await with_layer(world, await world.pictures([[pointed]]), "model", {0: [pointed]})
+
+    with pytest.raises(Invalid, match="1 sigmas, but objects with 2 keypoints"):
+        await evaluated(world, content, measure="keypoints", sigmas=[0.1])
+
+
+async def test_a_keypoint_that_a_prediction_lacks_is_missed(world: World) -> None:
+    whole = CAT._replace(keypoints=(1.0, 2.0, 2.0, 10.0, 14.0, 2.0))
+    half = CAT._replace(keypoints=whole.keypoints[:3], confidence=0.9)
+    content = await with_layer(world, await world.pictures([[whole], [whole]]), "model", {0: [whole], 1: [half]})
+
+    overall = evaluation_of(await evaluated(world, content, measure="keypoints")).overall
+
+    # Half of the points are right: OKS 0.5 and a little.
+    assert overall.ap50 == pytest.approx(1)
+    assert overall.ap75 == pytest.approx(51 / 101)
+
+
+async def test_classes_that_have_no_place_in_the_image_are_measured_only_when_that_is_asked_for(world: World) -> None:
+    projects = world.database.documents(Project)
+    project = await projects.get(PROJECT)
+    await projects.replace(project.successor(object_type=ObjectType.CLASSIFICATION), was=project)
+    content = await with_layer(world, await world.pictures([[CAT]]), "model", {0: [SURE]})
+
+    with pytest.raises(Invalid, match="no place in the image"):
+        await evaluated(world, content)
+    assert evaluation_of(await evaluated(world, content, measure="boxes")).overall.ap == pytest.approx(1)

@@ -7,22 +7,21 @@ import numpy as np
 
 from schemas.evaluations import ClassCurves
 from workers.evaluation.matching import Bools, Floats
-from workers.evaluation.precision import AT_50, Judged, curves_of
+from workers.evaluation.precision import AT_50, Curves, Judged
 
 # As decimal fractions, so that 0.3 is 0.3.
 CONFIDENCES: Final[Floats] = np.arange(101) / 100
 DIGITS: Final = 6
 
 
-def class_curves(name: str, whole: Judged) -> ClassCurves:
-    """Return the curves of a class; those by recall only if it has ground truths."""
+def class_curves(name: str, whole: Judged, curves: Curves | None) -> ClassCurves:
+    """Return the curves of a class; those by recall only if it has ground truths, and so such curves."""
     counts = {
         "true_positives": _sure(whole, whole.hit[-1]),
         "false_positives": _sure(whole, whole.counted[-1] & ~whole.hit[-1]),
     }
-    if not whole.total:
+    if curves is None:
         return ClassCurves(class_name=name, ground_truths=0, **counts)
-    curves = curves_of(whole)
     return ClassCurves(
         class_name=name,
         ground_truths=whole.total,

@@ -60,12 +60,13 @@ def measure_class(
     marks.add(name, truths, predicted, found, confidence=asked.confidence)
     gathered.add(len(gathered), truths, predicted, found, confidence=asked.confidence)
     whole = judged(truths.objects, predicted.objects, found)
-    figures = class_figures(whole, confidence=asked.confidence).model_copy(
+    curves = curves_of(whole) if whole.total else None
+    figures = class_figures(whole, confidence=asked.confidence, curves=curves).model_copy(
         update={**area_figures(truths.objects, predicted.objects, met), **_others(truths, predicted, met, at_most)}
     )
     return Measured(
         ClassFigures(class_name=name, **figures.model_dump()),
-        class_curves(name, whole),
+        class_curves(name, whole, curves),
         _by_value(truths, predicted, found, layers.values, asked.confidence),
         _recalls(truths, predicted, found, asked),
     )

@@ -55,10 +55,11 @@ def shown(whole: Judged, found: Matches, *, optional: Bools, truths: Bools, pred
     return Judged(whole.score, whole.rank, whole.hit & here, whole.counted & here, here, total)
 
 
-def class_figures(whole: Judged, *, confidence: float) -> Figures:
+def class_figures(whole: Judged, *, confidence: float, curves: Curves | None = None) -> Figures:
     """Return the figures of one class; the first rows are COCO's thresholds, the last the one marked.
 
-    Images are in the order of their numbers, which decides between predictions of equal score.
+    Images are in the order of their numbers, which decides between predictions of equal score. The curves need not be
+    given; who has them saves time.
     """
     sure = whole.score >= confidence
     hits = int(np.count_nonzero(whole.hit[-1] & sure))
@@ -72,7 +73,7 @@ def class_figures(whole: Judged, *, confidence: float) -> Figures:
     }
     if not whole.total:
         return Figures(**rates(hits, misses, whole.total), **counts)
-    curves = curves_of(whole)
+    curves = curves or curves_of(whole)
     best_f1, best_confidence = _best(whole)
     return Figures(
         ap=float(curves.precision.mean()),

@@ -123,6 +123,8 @@ def _measure(asked: EvaluateParameters, project: Project) -> Measure:
             f"Projects for {project.object_type} are not evaluated: their annotations have no place in the image.",
             step="Name a measure (boxes, masks, keypoints, semantic) if the version has such annotations.",
         )
+    if measure is Measure.SEMANTIC and (asked.by is not None or asked.by_annotation is not None):
+        raise Invalid("/by: pixels are not broken down by attributes.", step="Leave it out, or measure masks.")
     return measure
 
 

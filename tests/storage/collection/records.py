@@ -49,6 +49,8 @@ NAMES = (
     "package",
     "table",
     "marks",
+    "curves",
+    "label_errors",
 )
 
 
@@ -102,6 +104,8 @@ def an_evaluation(version: Version, named: dict[str, BlobRef]) -> Evaluation:
         overall=Figures(),
         table=named["table"],
         marks=named["marks"],
+        curves=named["curves"],
+        label_errors=named["label_errors"],
         task=new_id(),
         created_at=NOON,
     )

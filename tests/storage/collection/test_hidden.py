@@ -132,7 +132,7 @@ async def test_a_hidden_model_that_nothing_refers_to_goes_with_its_package(world
 
 async def test_an_evaluation_goes_with_its_version_unless_a_task_is_about_to_read_it(world: World) -> None:
     version = await world.version("pictures", ["a"])
-    named = {name: await world.blobs.put(name.encode()) for name in ("table", "marks")}
+    named = {name: await world.blobs.put(name.encode()) for name in ("table", "marks", "curves", "label_errors")}
     read, idle = an_evaluation(version, named), an_evaluation(version, named)
     await world.add(read, idle)
     marked = {"evaluation": read.id, "marks": ["fp"]}
