@@ -33,6 +33,7 @@ from workers.executors.registering import inspected, register
 from workers.executors.registry import BUILT_IN
 from workers.image_pool import open_pool
 from workers.importing.settings import ImportSettings
+from workers.labeling.opening import labeling_tools
 from workers.settings import WorkerSettings
 from workers.toolbox import Toolbox
 from workers.work_folder import emptied
@@ -103,6 +104,8 @@ async def running(address: Address) -> AsyncIterator[None]:
             runtimes={Runtime.PROCESS: ProcessRuntime()},
             importing=importing,
             sender=await stack.enter_async_context(sender_of(settings)),
+            labeling=await stack.enter_async_context(labeling_tools(services.labeling, database=database)),
+            bus=services.bus,
         )
         await _first_start(database, data)
         await asyncio.to_thread(emptied, settings.scratch)

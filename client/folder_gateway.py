@@ -23,6 +23,7 @@ from storage.announcing import Announcer
 from storage.clock import utc_now
 from storage.datasets.library import Library
 from storage.event_log import EventLog
+from storage.labeling.settings import LabelingSettings
 from storage.local_bus import LocalBus
 from storage.ports import Database
 from storage.process import bound_to, log_to_stderr
@@ -60,6 +61,7 @@ def services_of(
         readiness=Readiness(database, blobs, bus, vital=VITAL),
         inspect_executor=inspect_executor,
         announce=Announcer(database.documents(Task), event_log, bus).announce,
+        labeling=LabelingSettings().model_copy(update={"public_url": public_url}),
     )
 
 

@@ -25,6 +25,7 @@ from storage.clock import utc_now
 from storage.datasets.library import Library
 from storage.event_log import EventLog
 from storage.insisting import insist
+from storage.labeling.settings import LabelingSettings
 from storage.ports import Documents
 from storage.process import bound_to, end_in, log_to_stderr, stop_requested
 from storage.production import open_stores
@@ -76,6 +77,7 @@ async def running(stores: StoreSettings, settings: GatewaySettings) -> AsyncIter
             readiness=Readiness(database, blobs, bus, vital=VITAL, has_begun=knowing.done),
             inspect_executor=_inspect,
             announce=Announcer(database.documents(Task), event_log, bus).announce,
+            labeling=read_settings(LabelingSettings),
         )
         bound = stack.enter_context(bound_to(settings.host, settings.port, step="Choose another YMIR_PORT."))
         await stack.enter_async_context(answering(acting_on_rules(build_app(services)), bound))

@@ -25,6 +25,7 @@ from gateway.routes import (
     evaluations,
     events,
     executors,
+    hooks,
     hosts,
     keys,
     labeling,
@@ -67,6 +68,7 @@ RESOURCES: Final = (
     deliveries,
     rules,
     labeling,
+    hooks,
     dead_letters,
     service,
 )

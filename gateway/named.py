@@ -29,8 +29,6 @@ PURPOSE_OF: Final[Mapping[type[Parameters], Purpose]] = {
     InferParameters: Purpose.INFER,
 }
 
-TOOLS: Final = ("api",)
-
 
 async def named_faults(parameters: Parameters, project: Project, services: Services) -> list[Fault]:
     """Return a fault for everything that some parameters name and that does not exist, or cannot be used."""
@@ -41,8 +39,9 @@ async def named_faults(parameters: Parameters, project: Project, services: Servi
         faults.append(Fault("A model is imported from its package, not from a version.", "/source/project"))
     if isinstance(parameters, MergeParameters) and parameters.ours is not None:
         faults += _strategy_faults(parameters)
-    if isinstance(parameters, LabelParameters) and parameters.tool not in TOOLS:
-        faults.append(Fault(f"There is no labeling tool {parameters.tool!r}. There is: {', '.join(TOOLS)}.", "/tool"))
+    tools = services.labeling.names
+    if isinstance(parameters, LabelParameters) and parameters.tool not in tools:
+        faults.append(Fault(f"There is no labeling tool {parameters.tool!r}. There is: {', '.join(tools)}.", "/tool"))
     if isinstance(parameters, UsesExecutor):
         faults += await _executor_faults(parameters, services)
     if isinstance(parameters, MineParameters | InferParameters):

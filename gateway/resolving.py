@@ -5,7 +5,6 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
-from gateway.geometry import outside_faults
 from gateway.problems import Refused, gathered
 from schemas.algebra_parameters import MergeParameters, OnConflict
 from schemas.annotations import ATTRIBUTES
@@ -24,6 +23,7 @@ from schemas.errors import Conflict as Changed
 from schemas.errors import Fault, NotFound
 from schemas.tasks import Task
 from storage.conflict_lists import read_conflicts
+from storage.labeling.geometry import outside_faults
 from storage.ports import Blobs, Database, Documents, Query
 
 ATTEMPTS: Final = 20

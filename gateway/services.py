@@ -1,7 +1,7 @@
 """What the gateway works with, and the keys under which an application has it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from schemas.keys import ApiKey, Role
 from schemas.tasks import Task
 from storage.datasets.library import Library
 from storage.event_log import EventLog
+from storage.labeling.settings import LabelingSettings
 from storage.ports import Blobs, Bus, Clock, Database
 from storage.readiness import Readiness
 
@@ -35,6 +36,7 @@ class Services:
     announce: Announce
     """Tells of what happened to a task, and returns the task without what was told."""
     readiness: Readiness
+    labeling: LabelingSettings = field(default_factory=LabelingSettings)
 
 
 SERVICES: Final = web.AppKey("services", Services)

@@ -9,9 +9,16 @@ from schemas.conflicts import Conflict, Take
 from schemas.datasets import Version
 from schemas.models import Model
 from schemas.pages import Page
-from schemas.schema import AssetId, Instant, Schema
+from schemas.schema import AssetId, Id, Instant, Schema
 from schemas.splits import Split
 from schemas.tasks import Input
+
+
+class Received(Schema):
+    """What a labeling tool told is kept."""
+
+    delivery: Id
+    """The same for what is told again."""
 
 
 class AssetView(Schema):

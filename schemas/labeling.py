@@ -42,6 +42,10 @@ class LabelingJob(Document):
     keep: LayerName | None = None
     instructions: str = ""
     labelers: tuple[str, ...] = ()
+    tool_project: str = ""
+    """The id of the project that the tool has for it."""
+    tool_address: str = ""
+    """Where people find that."""
     state: JobState = JobState.OPEN
     items: NonNegativeInt
     created_at: Instant
@@ -61,6 +65,7 @@ class LabelingItem(Document):
     file_name: str
     width: int
     height: int
+    media_type: str = ""
     suggestions: tuple[Annotation, ...] = ()
     state: ItemState = ItemState.OPEN
     annotations: tuple[Annotation, ...] = ()

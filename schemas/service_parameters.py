@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, NonNegativeInt
 
+from schemas.blobs import BlobRef
 from schemas.events import CloudEvent
 from schemas.parameters import Parameters, Slot
 from schemas.schema import Id
@@ -17,6 +18,17 @@ class ServiceParameters(Parameters):
 
     SLOT: ClassVar[Slot] = Slot.SERVICE
     ANNOUNCED: ClassVar[bool] = False
+
+
+class ReceiveParameters(ServiceParameters):
+    """Take in what a labeling tool told of a job; the same told twice is the same task."""
+
+    type: Literal["receive"] = "receive"
+    job: Id
+    body: str = ""
+    """What came, if it is short."""
+    blob: BlobRef | None = None
+    """What came, if it is long."""
 
 
 class DeliverParameters(ServiceParameters):

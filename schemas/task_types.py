@@ -25,7 +25,7 @@ from schemas.exchange_parameters import (
     PullExecutorParameters,
 )
 from schemas.model_parameters import EvaluateParameters, InferParameters, MineParameters, TrainParameters
-from schemas.service_parameters import DeliverParameters
+from schemas.service_parameters import DeliverParameters, ReceiveParameters
 
 _Asked = (
     ImportParameters
@@ -53,7 +53,7 @@ _Asked = (
 AskedParameters = Annotated[_Asked, Field(discriminator="type")]
 """What can be asked for over HTTP."""
 
-TaskParameters = Annotated[_Asked | DeliverParameters, Field(discriminator="type")]
+TaskParameters = Annotated[_Asked | DeliverParameters | ReceiveParameters, Field(discriminator="type")]
 """What tasks are kept with."""
 
 OFFERED: Final = frozenset(
@@ -81,5 +81,5 @@ OFFERED: Final = frozenset(
 )
 """The types that the workers of this release handle when they are asked for."""
 
-OWN: Final = frozenset({"deliver"})
+OWN: Final = frozenset({"deliver", "receive"})
 """The types that the service asks of itself."""

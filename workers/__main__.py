@@ -18,6 +18,7 @@ from storage.cache import BlobCache
 from storage.datasets.library import Library
 from storage.event_log import EventLog
 from storage.insisting import insist
+from storage.labeling.settings import LabelingSettings
 from storage.process import end_in, log_to_stderr, stop_requested
 from storage.production import open_stores
 from storage.readiness import BUS, VITAL, Readiness
@@ -28,6 +29,7 @@ from workers.executors.registering import register
 from workers.health import telling
 from workers.image_pool import open_pool
 from workers.importing.settings import ImportSettings
+from workers.labeling.opening import labeling_tools
 from workers.settings import WorkerSettings
 from workers.toolbox import Toolbox
 from workers.work_folder import own_part
@@ -75,6 +77,10 @@ async def running(stores: StoreSettings, settings: WorkerSettings, importing: Im
             runtimes={Runtime.PROCESS: ProcessRuntime()} if settings.process_executors else {},
             importing=importing,
             sender=await stack.enter_async_context(sender_of(settings)),
+            labeling=await stack.enter_async_context(
+                labeling_tools(read_settings(LabelingSettings), database=database)
+            ),
+            bus=bus,
         )
         readiness = Readiness(database, blobs, bus, vital={*VITAL, BUS})
         if settings.health_port:

@@ -7,7 +7,7 @@ from functools import partial
 from schemas.executors import Runtime
 from storage.cache import BlobCache
 from storage.datasets.library import Library
-from storage.ports import Blobs, Database
+from storage.ports import Blobs, Bus, Database
 from workers.delivery.sending import Sender
 from workers.executors.runtime import ExecutorRuntime
 from workers.handlers.branch import branch, revert
@@ -21,12 +21,14 @@ from workers.handlers.ingest import import_files
 from workers.handlers.label import label
 from workers.handlers.merge import merge
 from workers.handlers.mine import mine
+from workers.handlers.receive import receive
 from workers.handlers.replay import replay
 from workers.handlers.train import train
 from workers.handlers.transform import transform
 from workers.image_pool import ImagePool
 from workers.importing.settings import ImportSettings
 from workers.labeling.jobs import is_over
+from workers.labeling.using import LabelingTools
 from workers.merging.answers import all_answered
 from workers.runner import Handler
 from workers.steps.table import STEPS
@@ -45,6 +47,8 @@ class Toolbox:
     runtimes: Mapping[Runtime, ExecutorRuntime]
     importing: ImportSettings
     sender: Sender
+    labeling: LabelingTools
+    bus: Bus
 
 
 def handlers(tools: Toolbox) -> dict[str, Handler]:
@@ -66,8 +70,9 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
         "train": partial(train, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
         "mine": partial(mine, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
         "infer": partial(infer, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
-        "label": partial(label, library=library, blobs=blobs, database=database),
+        "label": partial(label, library=library, blobs=blobs, database=database, tools=tools.labeling),
         "evaluate": partial(evaluate, library=library, blobs=blobs, database=database),
+        "receive": partial(receive, database=database, blobs=blobs, bus=tools.bus, tools=tools.labeling),
         "deliver": partial(deliver, database=database, sender=tools.sender),
         "export": partial(export, library=library, blobs=blobs, database=database),
     }

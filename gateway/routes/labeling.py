@@ -1,14 +1,15 @@
 """Labeling jobs: what is to be labeled, and the answers."""
 
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
-from gateway.answers import keep_answers, status_of
 from gateway.finding import project_of
 from gateway.life import wake
 from gateway.links import image_link
 from gateway.operations import Routes
+from gateway.problems import Refused
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import reply
 from gateway.services import CALLER, ROLE, SERVICES
@@ -19,6 +20,7 @@ from schemas.labeling import Answers, ItemState, ItemView, JobState, JobStatus, 
 from schemas.pages import Page
 from schemas.projects import ClassList
 from schemas.tasks import Task
+from storage.labeling.answers import JobClosed, keep_answers, status_of
 from storage.ports import Query, Scalar
 
 routes: Final = Routes("labeling")
@@ -113,7 +115,12 @@ async def _answer(request: web.Request, job: LabelingJob, answers: Answers, *, a
         job = await _close(request, job)  # whoever ended the task was stopped before that
     names = (await services.database.documents(ClassList).get(job.project)).main_names()
     now = services.clock()
-    await keep_answers(answers, job, names=names, author=author, at=now, database=services.database)
+    try:
+        await keep_answers(answers, job, names=names, author=author, at=now, database=services.database)
+    except JobClosed as closed:
+        detail = "The labeling job is closed; its answers are being made into a version."
+        step = "See the task for what came of it, or ask for a new label task."
+        raise Refused(HTTPStatus.CONFLICT, detail, step=step) from closed
     status = await status_of(job, services.database)
     if not status.open:
         job = await _close(request, job)

@@ -12,11 +12,13 @@ from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import ItemState, JobState, LabelingItem, LabelingJob
 from schemas.outcomes import Outcome, Pause
 from schemas.tasks import Task
+from storage.labeling.settings import LabelingSettings
 from storage.ports import Query
 from tests.factories import NOON
 from tests.workers.loop_world import CAT, DOG, World, a_world
 from workers.handlers.label import label
 from workers.labeling.jobs import job_id
+from workers.labeling.using import LabelingTools
 from workers.work import Work
 
 BOX = Box(x=1, y=2, width=3, height=4)
@@ -41,7 +43,8 @@ async def a_job(
 
 
 async def run(world: World, work: Work[LabelParameters]) -> Outcome | Pause:
-    return await label(work, library=world.library, database=world.database, blobs=world.blobs)
+    tools = LabelingTools({}, LabelingSettings(), world.database)
+    return await label(work, library=world.library, database=world.database, blobs=world.blobs, tools=tools)
 
 
 async def items(world: World, work: Work[LabelParameters]) -> list[LabelingItem]:

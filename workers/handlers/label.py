@@ -23,6 +23,7 @@ from storage.datasets.selections import all_rows
 from storage.ports import Blobs, Database
 from workers.drafts import version_draft
 from workers.labeling.jobs import is_over, job_id, open_job, sealed
+from workers.labeling.using import LabelingTools
 from workers.records import reserve_tag
 from workers.work import Work
 
@@ -37,9 +38,12 @@ class Labels(NamedTuple):
     unanswered: list[str]
 
 
-async def label(work: Work[LabelParameters], *, library: Library, database: Database, blobs: Blobs) -> Outcome | Pause:
+async def label(
+    work: Work[LabelParameters], *, library: Library, database: Database, blobs: Blobs, tools: LabelingTools
+) -> Outcome | Pause:
     """Open a labeling job and wait; once it is closed, return a version of the labeled images alone.
 
+    A tool is asked for what it has whenever the task is woken, by a hook or the clock: no answer is lost with a hook.
     An image labeled without annotations is in the ground truth as empty; a skipped one is in the report only.
     """
     source = await library.version(work.task.version_of("/source"))
@@ -48,16 +52,19 @@ async def label(work: Work[LabelParameters], *, library: Library, database: Data
         if work.parameters.tag is not None:  # taken only at the end, it would refuse what people did for days
             await reserve_tag(work.task, work.parameters.dataset, work.parameters.tag, database)
         await open_job(work, content, library=library, database=database)
-        return _pause(work, EventType.LABELING_REQUESTED)
+        await tools.opened(work)
+        return tools.pause(work, _pause(work, EventType.LABELING_REQUESTED))
+    warnings = await tools.collected(work)
     if not await is_over(work.task, database):
-        return _pause(work)
+        return tools.pause(work, _pause(work))
     labels = await _labels(work, database)
     if not labels.annotations:
         raise Invalid(
             f"No image was labeled: {len(labels.skipped)} were skipped, {len(labels.unanswered)} not answered.",
             step="Ask for labels again, or label at least one image before the job is closed.",
         )
-    return await _outcome(work, content, labels, parent=source.id, library=library, blobs=blobs)
+    outcome = await _outcome(work, content, labels, parent=source.id, library=library, blobs=blobs)
+    return outcome.model_copy(update={"warnings": warnings})
 
 
 def _pause(work: Work[LabelParameters], *announced: EventType) -> Pause:

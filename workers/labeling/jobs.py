@@ -103,5 +103,6 @@ def _item(work: Work[LabelParameters], row: AssetRow, *, position: int) -> Label
         file_name=row.image.file_name,
         width=row.image.width,
         height=row.image.height,
+        media_type=row.image.media_type,
         suggestions=tuple(to_annotation(annotation) for annotation in kept),
     )

@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from http import HTTPStatus
 from typing import Final
 
-from gateway.geometry import faults_of
-from gateway.problems import Refused, gathered
 from schemas.annotations import Annotation
-from schemas.errors import Conflict, Fault
+from schemas.errors import Conflict, Fault, Invalid
 from schemas.labeling import Answer, Answers, ItemState, JobState, JobStatus, LabelingItem, LabelingJob
 from schemas.schema import AssetId
+from storage.labeling.geometry import faults_of
 from storage.ports import Database, Documents, Query
 
 ATTEMPTS: Final = 20
 ITEMS_AT_ONCE: Final = 1_000
+
+
+class JobClosed(Exception):
+    """No answer of this job counts any more: it is closed, and its answers are being made into a version."""
 
 
 async def keep_answers(
@@ -24,31 +26,27 @@ async def keep_answers(
     """Keep answers in the items of an open job; the last one for an asset counts, a repeated one changes nothing.
 
     ``names`` has the main name of every class and alias. Raises Invalid with everything that is wrong,
-    before anything is kept; Refused (409) if the job is closed.
+    before anything is kept; JobClosed if no answer counts any more.
     """
     if job.state is JobState.CLOSED:
-        raise too_late()
+        raise JobClosed(job.id)
     documents = database.documents(LabelingItem)
     wanted = {answer.asset: answer for answer in answers.answers}
     items = await _items(documents, job, wanted)
     # Some thousands of polygons are more than an event loop should check.
     faults = await asyncio.to_thread(lambda: list(_faults(answers, job, items, names)))
-    gathered(faults, "Some answers cannot be kept; none was.", step="Correct what is named, and send them again.")
+    if faults:
+        step = "Correct what is named, and send them again."
+        raise Invalid("Some answers cannot be kept; none was.", step=step, faults=faults)
     for _ in range(ATTEMPTS):
         if any(item.sealed for item in items.values()):
-            raise too_late()
+            raise JobClosed(job.id)
         pairs = [(_answered(was, wanted[asset], names, author, at), was) for asset, was in items.items()]
         kept = await documents.replace_many([(item, was) for item, was in pairs if item is not was])
         if not any(kept):
             return
         items = await _items(documents, job, wanted)
     raise Conflict("labeling job", job.id, key="generation", step="Send the answers again.")
-
-
-def too_late() -> Refused:
-    """Return what answers get once their job is closed."""
-    detail = "The labeling job is closed; its answers are being made into a version."
-    return Refused(HTTPStatus.CONFLICT, detail, step="See the task for what came of it, or ask for a new label task.")
 
 
 async def status_of(job: LabelingJob, database: Database) -> JobStatus:

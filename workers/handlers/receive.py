@@ -1,0 +1,28 @@
+"""Receive: take in what a labeling tool told of a job."""
+
+from schemas.labeling import JobState, LabelingJob
+from schemas.outcomes import Outcome, TaskResult
+from schemas.service_parameters import ReceiveParameters
+from storage.ports import Blobs, Bus, Database
+from workers.labeling.taking import close_if_answered, take
+from workers.labeling.using import LabelingTools
+from workers.waking import wake
+from workers.work import Work
+
+
+async def receive(
+    work: Work[ReceiveParameters], *, database: Database, blobs: Blobs, bus: Bus, tools: LabelingTools
+) -> Outcome:
+    """Ask the tool for what it told of, keep that, and wake the label task if nothing is open any more."""
+    parameters = work.parameters
+    found = await database.documents(LabelingJob).get_many([parameters.job])
+    if not found or found[0].state is JobState.CLOSED or found[0].tool not in tools.tools:
+        return Outcome(cancelled=True)
+    job = found[0]
+    body = parameters.body.encode() if parameters.blob is None else await blobs.get(parameters.blob.digest)
+    answers = await tools.tools[job.tool].heard(job, body)
+    wrong = await take(job, answers, database=database, now=work.now)
+    job = await close_if_answered(job, database=database, now=work.now)
+    if job.state is JobState.CLOSED:
+        await wake(job.task, database=database, bus=bus, now=work.now)
+    return Outcome(result=TaskResult(summary={"answers": len(answers)}), warnings=wrong)

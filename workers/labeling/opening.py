@@ -1,0 +1,30 @@
+"""Opening the labeling tools that a deployment names."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+from typing import Final
+
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
+
+from storage.labeling.settings import LabelingSettings, ToolKind, ToolSettings
+from storage.ports import Database
+from workers.labeling.tools import LabelingTool
+from workers.labeling.using import LabelingTools
+
+Speak = type[LabelingTool]
+
+# Each is made of its settings and a session.
+SPOKEN: Final[Mapping[ToolKind, Speak]] = MappingProxyType({})
+
+
+@asynccontextmanager
+async def labeling_tools(settings: LabelingSettings, *, database: Database) -> AsyncIterator[LabelingTools]:
+    """Open the tools; what is not there is found out when it is used."""
+    async with ClientSession(timeout=ClientTimeout(total=60.0), cookie_jar=DummyCookieJar()) as session:
+        tools = {name: _spoken(tool, session) for name, tool in settings.labeling_tools.items()}
+        yield LabelingTools(tools, settings, database)
+
+
+def _spoken(tool: ToolSettings, session: ClientSession) -> LabelingTool:
+    raise NotImplementedError(tool, session)
