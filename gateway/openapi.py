@@ -10,8 +10,11 @@ from openapi_pydantic import OpenAPI
 from pydantic import BaseModel, JsonValue, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from gateway.asyncapi import CLOUD_EVENT
+from gateway.event_schemas import event_schemas, named, sentence
 from gateway.operations import JSON, Header, Operation
 from gateway.problems import MEDIA_TYPE
+from schemas.events import EventType
 from schemas.problems import Problem
 
 REF: Final = "#/components/schemas/{model}"
@@ -27,6 +30,7 @@ Form = tuple[str, JsonSchemaMode]
 def document(operations: Sequence[Operation], *, version: str) -> OpenAPI:
     """Return the description of all operations, checked."""
     forms, definitions = _schemas(operations)
+    events, shared = event_schemas(ref=REF)
     paths: dict[str, Json] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, forms)
@@ -40,15 +44,36 @@ def document(operations: Sequence[Operation], *, version: str) -> OpenAPI:
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "paths": paths,
+            "webhooks": {kind: {"post": _webhook(kind)} for kind in events},
             "security": [{SECURITY: []}],
             "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
             "components": {
-                "schemas": definitions,
+                "schemas": {**definitions, **shared, **{named(kind): schema for kind, schema in events.items()}},
                 "responses": {PROBLEM: _problem()},
                 "securitySchemes": {SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key."}},
             },
         }
     )
+
+
+def _webhook(kind: EventType) -> Json:
+    """Return what is sent to a webhook: one event, signed by Standard Webhooks 1.0."""
+    text = {"type": "string"}
+    signed = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    content = {CLOUD_EVENT: {"schema": {"$ref": REF.format(model=named(kind))}}}
+    return {
+        "operationId": f"webhook_{kind}",
+        "tags": ["webhooks"],
+        "summary": sentence(kind).rstrip("."),
+        "parameters": [{"name": name, "in": "header", "required": True, "schema": text} for name in signed],
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "2XX": {"description": "The event was taken."},
+            "410": {"description": "Nothing more is wanted: the webhook is disabled."},
+            "default": {"description": "The event is sent again later, as Retry-After may say."},
+        },
+        "security": [],
+    }
 
 
 def _schemas(operations: Sequence[Operation]) -> tuple[dict[Form, Json], Json]:

@@ -7,6 +7,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from schemas.event_data import DATA
+from schemas.events import CloudEvent, Fact
 from tests.servers.found import DOCKER, MONGO, RABBITMQ, S3, settings_of
 
 # In CI the same examples each time: what is found by chance is found on a laptop, and stays to be mended.
@@ -20,6 +22,19 @@ def logs_as_before() -> Iterator[None]:
     """Commands say where logs go; that may be a stream of their test alone."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def events_as_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever any test announces is what the description of events says."""
+    announced_by = Fact.announced_by
+
+    def described(fact: Fact, source: str) -> CloudEvent:
+        if fact.data:  # some tests are about the log, and say nothing
+            DATA[fact.type].model_validate(fact.data, extra="forbid")
+        return announced_by(fact, source)
+
+    monkeypatch.setattr(Fact, "announced_by", described)
 
 
 @pytest.fixture(scope="session")

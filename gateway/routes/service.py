@@ -51,6 +51,12 @@ async def show_openapi(request: web.Request) -> web.Response:
     return web.Response(body=await request.app[DESCRIPTION].text(), content_type="application/json")
 
 
+@routes.get("/asyncapi.json", public=True)
+async def show_asyncapi(request: web.Request) -> web.Response:
+    """Send the description of all events, by AsyncAPI 3."""
+    return web.Response(body=await request.app[DESCRIPTION].events(), content_type="application/json")
+
+
 @routes.get("/docs", media_type="text/html", public=True)
 async def show_docs(_: web.Request) -> web.Response:
     """Show this description as a page that needs nothing else."""

@@ -32,7 +32,9 @@ RULE: JSON = {
 
 
 async def happens(world: World, number: int = 1, *, project: str = "", **data: object) -> LoggedEvent:
-    told = {"task": new_id(), "project": world.project.id, "dataset": "pool", "number": number, **data}
+    digest = f"sha256:{'0' * 64}"
+    made = {"version": new_id(), "dataset": "pool", "number": number, "digest": digest}
+    told = {"task": new_id(), "project": world.project.id, **made, **data}
     fact = Fact.model_validate(
         {"id": new_id(), "type": EventType.VERSION_CREATED, "subject": new_id(), "time": NOON, "data": told}
     )
