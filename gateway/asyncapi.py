@@ -28,7 +28,7 @@ def asyncapi(*, version: str) -> Json:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": CLOUD_EVENT,
-        "channels": {kind: _channel(kind) for kind in kinds},
+        "channels": {str(kind): _channel(kind) for kind in kinds},
         "operations": {f"send.{kind}": _operation(kind) for kind in kinds},
         "components": {
             "messages": {named(kind): _message(kind) for kind in kinds},

@@ -36,7 +36,7 @@ async def test_what_is_sent_to_webhooks_is_described_as_well(api: Api) -> None:
     assert described["webhooks"].keys() == {str(kind) for kind in EventType}
     schemas = described["components"]["schemas"]
     assert schemas["VersionCreatedEvent"]["properties"]["type"]["const"] == EventType.VERSION_CREATED
-    assert "dataset" in schemas["VersionCreatedEvent"]["properties"]["data"]["properties"] or schemas["VersionCreated"]
+    assert "dataset" in schemas["VersionCreated"]["properties"]
 
 
 def test_no_type_of_event_is_without_its_data() -> None:
