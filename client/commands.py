@@ -71,6 +71,22 @@ COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
         "add": Command("make a key, and print its secret, which is told this once", "keys:add_new"),
         "remove": Command("remove a key", "keys:add_remove"),
     },
+    "webhooks": {
+        "list": Command("list the webhooks that you may change", "webhooks:add_list"),
+        "add": Command("have events sent to an address, and print the secret that signs them", "webhooks:add_new"),
+        "remove": Command("remove a webhook", "webhooks:add_one"),
+        "rotate": Command("give a webhook a new secret, and print it", "webhooks:add_one"),
+        "test": Command("send an event to a webhook alone", "webhooks:add_one"),
+        "deliveries": Command("list what was sent to a webhook, and what it answered", "webhooks:add_deliveries"),
+        "redeliver": Command("send events to a webhook again", "webhooks:add_redeliver"),
+    },
+    "rules": {
+        "list": Command("list the rules", "rules:add_list"),
+        "add": Command("make a rule: when this happens, then that task", "rules:add_new"),
+        "remove": Command("remove a rule", "rules:add_one"),
+        "runs": Command("list what a rule made of events", "rules:add_one"),
+        "try": Command("tell what a rule would do with an event", "rules:add_try"),
+    },
     "api": Command("make any call of the API", "api:add_api"),
     "admin": {
         "gc": Command("remove for good what was hidden long ago, and blobs that nothing names", "service:add_collect"),

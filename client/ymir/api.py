@@ -20,7 +20,7 @@ METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 def add_api(parser: ArgumentParser, _: str) -> None:
     """Add the arguments of ``ymir api``."""
-    parser.add_argument("method", choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
+    parser.add_argument("method", type=str.lower, choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
     parser.add_argument("path", metavar="PATH", help="such as /v1/executors; /docs of a service lists all")
     parser.add_argument("body", metavar="JSON", nargs="?", help="the body; - reads it from standard input")
     parser.add_argument("--to", type=Path, metavar="FILE", help="where the answer goes, such as the package of a model")

@@ -238,3 +238,33 @@ def test_a_key_is_made_listed_and_removed(ymir: Ymir) -> None:
     assert "labelers" not in ymir("keys", "list").out
     with pytest.raises(SystemExit, match="2"):
         ymir("keys", "add", "x", "--in", "cats=king")
+
+
+def test_webhooks_and_rules_are_made_listed_and_removed(ymir: Ymir) -> None:
+    rule = {
+        "name": "few",
+        "project": "cats",
+        "when": {"type": "ymir.dataset.version.created", "where": {"data.dataset": "train"}},
+        "then": {"type": "sample", "dataset": "few", "source": "${data.dataset}", "count": 1},
+    }
+
+    secret = ymir("webhooks", "add", "https://example.org/x", "--type", "ymir.model.created", "--of", "cats").out
+    [webhook] = ymir("webhooks", "list").lines
+    ymir("webhooks", "test", webhook.split()[0])
+    [delivery] = ymir("webhooks", "deliveries", webhook.split()[0]).lines
+    made = ymir("rules", "add", json.dumps(rule)).out
+    [listed] = ymir("rules", "list").lines
+    position = json.loads(ymir("api", "GET", "/v1/events?type=ymir.dataset.version.created").out)["items"][0][
+        "position"
+    ]
+    verdict = json.loads(ymir("rules", "try", listed.split()[0], position).out)
+
+    assert secret.startswith("whsec_")
+    assert webhook.endswith("https://example.org/x  ymir.model.created  cats")
+    assert "ymir.webhook.tested" in delivery
+    assert made.startswith("rule few: ")
+    assert "data.dataset is train" in listed
+    assert (verdict["matches"], verdict["parameters"]["source"]) == (True, "train")
+    ymir("rules", "remove", listed.split()[0])
+    ymir("webhooks", "remove", webhook.split()[0])
+    assert ymir("rules", "list").out == ymir("webhooks", "list").out == ""
