@@ -37,6 +37,8 @@ async def named_faults(parameters: Parameters, project: Project, services: Servi
     faults: list[Fault] = []
     if isinstance(parameters, ImportParameters | ImportModelParameters):
         faults += await _source_faults(parameters.source, services)
+    if isinstance(parameters, InferParameters):
+        faults += await _upload_faults(parameters, services)
     if isinstance(parameters, ImportModelParameters) and parameters.source.project is not None:
         faults.append(Fault("A model is imported from its package, not from a version.", "/source/project"))
     if isinstance(parameters, MergeParameters) and parameters.ours is not None:
@@ -78,6 +80,17 @@ async def _source_faults(source: ImportSource, services: Services) -> list[Fault
         except NotFound as error:
             return [fault_of(error, "/source/upload")]
     return []
+
+
+async def _upload_faults(asked: InferParameters, services: Services) -> list[Fault]:
+    partial = PartialUploads(services)
+    faults = []
+    for position, upload in enumerate(asked.uploads):
+        try:
+            await partial.whole(upload)
+        except NotFound as error:
+            faults.append(fault_of(error, f"/uploads/{position}"))
+    return faults
 
 
 async def _executor_faults(parameters: UsesExecutor, services: Services) -> list[Fault]:
