@@ -16,12 +16,12 @@ from gateway.replies import reply
 from gateway.routes.pictures import PICTURES, SignedQuery, send_drawn
 from gateway.services import SERVICES
 from gateway.thumbnails import Wanted
-from gateway.views import PredictedPicture
 from schemas.errors import NotFound
 from schemas.model_parameters import InferParameters
 from schemas.outcomes import PredictedPictures
 from schemas.pages import Page
 from schemas.parameters import Fraction
+from schemas.predictions import PredictedPicture
 from schemas.tasks import Task
 from storage.datasets.rows import AnnotationRow, AssetRow, to_annotation
 
