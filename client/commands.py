@@ -76,7 +76,7 @@ COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
     "task": {
         "submit": Command("ask for a task of any type", "one_task:add_submit"),
         "show": Command("show a task", ONE),
-        "log": Command("show what the executor of a task wrote", ONE),
+        "log": Command("show what the executor of a task wrote", "task_log:add_log"),
         "report": Command("show everything that a task found", ONE),
         "archive": Command("fetch the archive that an export wrote", ONE),
         "predictions": Command("list what an inference found on pictures, and draw it", "predictions:add_predictions"),

@@ -152,3 +152,13 @@ def test_an_evaluation_is_listed_and_shown_class_by_class(ymir: Ymir) -> None:
     assert overall.split()[:2] == ["all", "classes"]
     assert cat.split()[0] == "cat"
     assert float(cat.split()[2]) > 0.5
+
+
+def test_the_log_of_a_training_is_followed_to_its_end(ymir: Ymir) -> None:
+    train = next(line.split()[0] for line in ymir("tasks").lines if " train " in line)
+
+    whole, followed = ymir("task", "log", train), ymir("task", "log", train, "--follow")
+
+    assert (whole.status, followed.status) == (0, 0)
+    assert followed.out == whole.out
+    assert whole.lines
