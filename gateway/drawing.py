@@ -4,6 +4,7 @@ import io
 import warnings
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -43,6 +44,7 @@ def drawn(
     annotations: Iterable[AnnotationRow],
     subject: str,
     written_as: PictureFormat = PictureFormat.JPEG,
+    font: Path | None = None,
 ) -> bytes:
     """Return a picture of an image as displayed, its long side at most ``size`` pixels, with annotations drawn.
 
@@ -58,7 +60,7 @@ def drawn(
         step = "Restore the blob store from a back-up, or import the image again."
         raise Invalid(f"The image {subject} cannot be drawn: {error}.", step=step) from error
     written = io.BytesIO()
-    painted(picture, annotations, scale=scale).save(written, written_as.value, **SAVED_WITH[written_as])
+    painted(picture, annotations, scale=scale, font=font).save(written, written_as.value, **SAVED_WITH[written_as])
     return written.getvalue()
 
 

@@ -4,7 +4,9 @@ import colorsys
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -31,15 +33,16 @@ class Point(NamedTuple):
 
 
 class Brush(NamedTuple):
-    """How thick lines are and how large letters, fit for the size of a picture."""
+    """How thick lines are, and how large letters of which font, fit for the size of a picture."""
 
     line: int
     text: int
+    font: Path | None
 
     @classmethod
-    def for_size(cls, size: tuple[int, int]) -> "Brush":
+    def for_size(cls, size: tuple[int, int], font: Path | None) -> "Brush":
         """Return the brush for a picture of some width and height."""
-        return cls(line=max(2, round(max(size) / 400)), text=max(11, round(max(size) / 50)))
+        return cls(line=max(2, round(max(size) / 400)), text=max(11, round(max(size) / 50)), font=font)
 
 
 def colour_of(class_name: str | None) -> Colour:
@@ -49,13 +52,15 @@ def colour_of(class_name: str | None) -> Colour:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def painted(picture: Image.Image, annotations: Iterable[AnnotationRow], *, scale: float) -> Image.Image:
-    """Return a picture with annotations on it; ``scale`` is its pixels for each of theirs.
+def painted(
+    picture: Image.Image, annotations: Iterable[AnnotationRow], *, scale: float, font: Path | None = None
+) -> Image.Image:
+    """Return a picture with annotations on it; ``scale`` is its pixels for each of theirs, ``font`` that of names.
 
     What covers most is painted first, and names come last, so that nothing is hidden.
     """
     rows = sorted(annotations, key=_extent, reverse=True)
-    brush = Brush.for_size(picture.size)
+    brush = Brush.for_size(picture.size, font)
     picture = _filled(picture, rows, scale, brush)
     pen = ImageDraw.Draw(picture)
     anchors = [(row, _outlined(pen, row, scale, brush)) for row in rows]
@@ -182,7 +187,7 @@ def _label(row: AnnotationRow) -> str:
 def _write(pen: ImageDraw.ImageDraw, at: Point, text: str, colour: Colour, brush: Brush) -> None:
     if not text:
         return
-    font, (width, height) = _font(brush.text), pen.im.size
+    font, (width, height) = _font(brush.font, brush.text), pen.im.size
     right, bottom = pen.textbbox((0, 0), text, font=font)[2:]
     # Above the shape where there is room, and never outside of the picture.
     x = max(min(at.x, width - right - brush.line), 0)
@@ -194,5 +199,8 @@ def _write(pen: ImageDraw.ImageDraw, at: Point, text: str, colour: Colour, brush
 
 
 @lru_cache(maxsize=32)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(path: Path | None, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    if path is not None:
+        with suppress(OSError):  # no font: a name in another one is better than no picture
+            return ImageFont.truetype(path, size)
     return ImageFont.load_default(size)

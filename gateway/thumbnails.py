@@ -32,6 +32,7 @@ class Thumbnails:
     def __init__(self, blobs: Blobs, settings: GatewaySettings) -> None:
         self._blobs = blobs
         self._slots = asyncio.Semaphore(settings.draw_at_once)
+        self._font = settings.draw_font
         self._limit = settings.thumbnail_cache_bytes
         self._bytes = 0
         self._known: OrderedDict[Wanted, bytes] = OrderedDict()
@@ -51,6 +52,7 @@ class Thumbnails:
                 annotations=rows,
                 subject=wanted.asset,
                 written_as=wanted.written_as,
+                font=self._font,
             )
         self._remember(wanted, picture)
         return picture

@@ -1,7 +1,10 @@
 """What a drawn picture shows."""
 
 import io
+from pathlib import Path
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -75,6 +78,17 @@ def test_a_name_stays_in_the_picture_wherever_its_shape_is() -> None:
         assert (with_name == colour_of("a name")).all(axis=2).sum() > (without != GREY).any(axis=2).sum() + 300
 
 
+def test_names_are_written_in_the_font_that_is_set_unless_it_is_none(tmp_path: Path) -> None:
+    (no_font := tmp_path / "none.ttf").write_bytes(b"no font")
+    font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    row = AnnotationRow("кот", (50.0, 60.0, 40.0, 30.0))
+
+    built_in, set_, broken = (on_grey(row, font=path) for path in (None, font, no_font))
+
+    assert (set_ != built_in).any()
+    assert (broken == built_in).all()
+
+
 def test_a_mask_of_nothing_is_drawn_nowhere() -> None:
     assert (on_grey(AnnotationRow("cat", mask=a_mask(slice(0, 0), slice(0, 0)))) == GREY).all()
 
@@ -99,11 +113,11 @@ def a_mask(rows: slice, columns: slice) -> MaskRow:
     return mask_of(pixels)
 
 
-def on_grey(*annotations: AnnotationRow, size: int = 4096) -> NDArray[np.uint8]:
+def on_grey(*annotations: AnnotationRow, size: int = 4096, font: Path | None = None) -> NDArray[np.uint8]:
     written = io.BytesIO()
     Image.new("RGB", (WIDTH, HEIGHT), GREY).save(written, "PNG")
-    data = drawn(written.getvalue(), size=size, annotations=annotations, subject="x", written_as=PictureFormat.PNG)
-    return shown_of(data)
+    how: dict[str, Any] = {"size": size, "subject": "x", "written_as": PictureFormat.PNG, "font": font}
+    return shown_of(drawn(written.getvalue(), annotations=annotations, **how))
 
 
 def shown_of(data: bytes) -> NDArray[np.uint8]:
