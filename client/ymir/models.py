@@ -5,14 +5,18 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from client.api import Client, at
-from client.ymir.ending import run
+from client.ymir.ending import run, say
 from client.ymir.progress import bytes_shown, displayed
 from client.ymir.reaching import add_common, changing, project_of, reading
 from client.ymir.telling import table, tell
 from schemas.models import Model, ModelChange
+
+SAVED: Final = ("package", "file", "tensorboard")
+"""The commands that fetch something, by the last part of its address."""
 
 
 def add_model(parser: ArgumentParser, command: str) -> None:
@@ -22,8 +26,10 @@ def add_model(parser: ArgumentParser, command: str) -> None:
         parser.add_argument("stage", metavar="STAGE", help="the name of one of its stages")
     if command == "describe":
         parser.add_argument("description", metavar="TEXT", help="what is worth knowing of it")
-    if command == "package":
-        parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="where the package goes")
+    if command == "file":
+        parser.add_argument("path", metavar="PATH", help="`STAGE/FILE`, or an attachment as `ymir model show` lists it")
+    if command in SAVED:
+        parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="where it goes")
     if command == "scalars":
         told = "only the values of this tag; may be repeated; without it the tags are listed with their last values"
         parser.add_argument("--tag", action="append", default=[], metavar="TAG", help=told)
@@ -34,10 +40,10 @@ def add_model(parser: ArgumentParser, command: str) -> None:
         "describe": _describe,
         "lineage": _lineage,
         "scalars": _scalars,
-        "package": _package,
+        **dict.fromkeys(SAVED, _save),
         "hide": _hide,
     }[command]
-    parser.set_defaults(run=lambda given: run(work(given)))
+    parser.set_defaults(run=lambda given: run(work(given)), run_as=command)
 
 
 async def _show(given: Namespace) -> int:
@@ -65,16 +71,20 @@ async def _changed(change: ModelChange, given: Namespace) -> int:
 async def _hide(given: Namespace) -> int:
     async with changing(given) as client:
         path = await _path(client, given)
-        await client.delete(path)
+        answer = await client.calls.answer("DELETE", path)
+    for holder in json.loads(answer or b"{}").get("items", ()):
+        say(f"needed by {holder['kind']} {holder['name']} ({holder['id']}): {holder['why']}")
     tell(f"{given.model} is hidden; `ymir api patch {path} '{{\"removed\": false}}'` shows it again")
     return 0
 
 
-async def _package(given: Namespace) -> int:
+async def _save(given: Namespace) -> int:
+    last = given.run_as
+    query = f"?path={quote(given.path, safe='')}" if last == "file" else ""
     async with reading(given) as client:
         path = await _path(client, given)
         with displayed() as display:
-            await client.save(f"{path}/package", given.to, seen=partial(bytes_shown, display, given.to.name))
+            await client.save(f"{path}/{last}{query}", given.to, seen=partial(bytes_shown, display, given.to.name))
     tell(str(given.to))
     return 0
 
@@ -134,11 +144,14 @@ def _stage_rows(model: Model) -> Iterator[tuple[str, str, str]]:
 def _lineage_lines(lineage: dict[str, Any]) -> Iterator[str]:
     model = lineage["model"]
     yield f"model {model['id']}: {model['name']}"
-    yield f"  executor: {model['executor']} {model.get('executor_digest') or ''}".rstrip()
+    executor = lineage.get("executor") or {"name": model["executor"], "digest": model.get("executor_digest")}
+    yield f"  executor: {executor['name']} {executor.get('digest') or ''}".rstrip()
     for version in lineage.get("versions", ()):
-        yield f"  trained on {version['dataset_name']}@{version['number']}: {version['digest']}"
+        yield f"  learned from {version['dataset_name']}@{version['number']}: {version['digest']}"
     for ancestor in lineage.get("ancestors", ()):
         yield f"  trained on from model {ancestor['id']}: {ancestor['name']}"
+    if lineage.get("is_cut"):
+        yield "  older ancestors are left out; ask for the lineage of the last one here"
     for name, value in sorted(model.get("config", {}).items()):
         yield f"  {name}: {json.dumps(value, ensure_ascii=False)}"
 
