@@ -27,7 +27,7 @@ def add_model(parser: ArgumentParser, command: str) -> None:
     if command == "describe":
         parser.add_argument("description", metavar="TEXT", help="what is worth knowing of it")
     if command == "file":
-        parser.add_argument("path", metavar="PATH", help="`STAGE/FILE`, or an attachment as `ymir model show` lists it")
+        parser.add_argument("path", metavar="PATH", help="`STAGE/FILE`, or an attachment: `ymir model show` lists them")
     if command in SAVED:
         parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="where it goes")
     if command == "scalars":
@@ -125,20 +125,22 @@ def _tell(model: Model, given: Namespace) -> None:
         "description": model.description,
         "classes": ", ".join(model.classes),
         "object type": str(model.object_type),
+        "attachments": ", ".join(getattr(model, "attachments", ())),
         "pretrained": "" if model.pretrained is None else model.pretrained.id,
         "task": model.task,
     }
     for name, value in told.items():
         if value:
             tell(f"  {name}: {value}")
-    table(("  stage", "", "measured"), list(_stage_rows(model)))
+    table(("  stage", "", "measured", "files"), list(_stage_rows(model)))
 
 
-def _stage_rows(model: Model) -> Iterator[tuple[str, str, str]]:
+def _stage_rows(model: Model) -> Iterator[tuple[str, str, str, str]]:
     for stage in model.stages:
         marks = {"best": model.best_stage, "recommended": model.recommended_stage}
         told = ", ".join(mark for mark, name in marks.items() if name == stage.name)
-        yield f"  {stage.name}", told, ", ".join(f"{name} {value:.3f}" for name, value in stage.metrics.items())
+        measured = ", ".join(f"{name} {value:.3f}" for name, value in stage.metrics.items())
+        yield f"  {stage.name}", told, measured, " ".join(stage.files)
 
 
 def _lineage_lines(lineage: dict[str, Any]) -> Iterator[str]:
