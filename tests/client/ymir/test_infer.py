@@ -129,7 +129,7 @@ def test_a_model_is_shown_recommended_described_fetched_and_hidden(ymir: Ymir, t
     assert "  description: finds squares" in shown.lines
     assert "  classes: cat" in shown.lines
     assert any(line.split()[:2] == ["epoch_1", "recommended"] for line in shown.lines)
-    assert any(line.startswith("  trained on sets@1: sha256:") for line in lineage.lines)
+    assert any(line.startswith("  learned from sets@1: sha256:") for line in lineage.lines)
     assert fetched.lines == [str(tmp_path / "m.tar.gz")]
     assert (tmp_path / "m.tar.gz").read_bytes()[:2] == b"\x1f\x8b"
     assert hidden.status == 0
