@@ -21,7 +21,8 @@ class Refused(YmirError):
 
     def __init__(self, problem: Problem) -> None:
         """Tell of a problem in one text: what, where, and the next step."""
-        where = "".join(f"\n  {error.pointer}: {error.detail}" for error in problem.errors)
+        told = (f"{error.pointer}: {error.detail}".removeprefix(": ") for error in problem.errors)
+        where = "".join(f"\n  {line}" for line in told)
         super().__init__(f"{problem.title}: {problem.detail}{where}", step=problem.step)
         self.problem = problem
 

@@ -21,6 +21,7 @@ from schemas.models import Model
 from schemas.parameters import Parameters
 from schemas.projects import Project
 from schemas.schema import Id
+from schemas.uploads import Upload
 from storage.ports import Query
 
 PURPOSE_OF: Final[Mapping[type[Parameters], Purpose]] = {
@@ -32,9 +33,7 @@ PURPOSE_OF: Final[Mapping[type[Parameters], Purpose]] = {
 
 async def named_faults(parameters: Parameters, project: Project, services: Services) -> list[Fault]:
     """Return a fault for everything that some parameters name and that does not exist, or cannot be used."""
-    faults: list[Fault] = []
-    if isinstance(parameters, ImportParameters | ImportModelParameters):
-        faults += await _source_faults(parameters.source, services)
+    faults = await _files_faults(parameters, services)
     if isinstance(parameters, ImportModelParameters) and parameters.source.project is not None:
         faults.append(Fault("A model is imported from its package, not from a version.", "/source/project"))
     if isinstance(parameters, MergeParameters) and parameters.ours is not None:
@@ -68,6 +67,12 @@ def _strategy_faults(asked: MergeParameters) -> list[Fault]:
     return [Fault(told, "/strategy")]
 
 
+async def _files_faults(parameters: Parameters, services: Services) -> list[Fault]:
+    if isinstance(parameters, ImportParameters | ImportModelParameters):
+        return await _source_faults(parameters.source, services)
+    return await _upload_faults(parameters, services) if isinstance(parameters, InferParameters) else []
+
+
 async def _source_faults(source: ImportSource, services: Services) -> list[Fault]:
     if source.path is not None:
         return await path_faults(source.path, services.settings.import_roots)
@@ -77,6 +82,19 @@ async def _source_faults(source: ImportSource, services: Services) -> list[Fault
         except NotFound as error:
             return [fault_of(error, "/source/upload")]
     return []
+
+
+async def _upload_faults(asked: InferParameters, services: Services) -> list[Fault]:
+    whole = {upload.id for upload in await services.database.documents(Upload).get_many(asked.uploads)}
+    partial = PartialUploads(services)
+    faults = []
+    for position, upload in enumerate(asked.uploads):
+        try:
+            if upload not in whole:
+                await partial.whole(upload)
+        except NotFound as error:
+            faults.append(fault_of(error, f"/uploads/{position}"))
+    return faults
 
 
 async def _executor_faults(parameters: UsesExecutor, services: Services) -> list[Fault]:

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, FilePath, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.settings import Folders
@@ -59,6 +59,8 @@ class GatewaySettings(BaseSettings):
     """After how long without an event a stream says that it is still there, and looks whether its key is."""
     draw_at_once: PositiveInt = 2
     """How many thumbnails are drawn at the same time."""
+    draw_font: FilePath | None = None
+    """A font file for the names of classes on drawn pictures; the built-in font has Latin letters alone."""
     thumbnail_cache_bytes: PositiveInt = 64 * 2**20
     """How many bytes of drawn thumbnails are remembered."""
     errand_seconds: PositiveFloat = 10.0

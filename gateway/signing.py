@@ -13,7 +13,7 @@ from gateway.settings import GatewaySettings
 
 # All links of an hour end together, so that a list read twice has the same links and images stay cached.
 ROUND_SECONDS: Final = 3600
-SIGNED_PATHS: Final = ("/image", "/thumbnail")
+SIGNED_PATHS: Final = ("/image", "/thumbnail", "/drawn")
 
 
 def signed_link(settings: GatewaySettings, path: str, *, at: datetime) -> str:

@@ -1,17 +1,31 @@
 """What is asked of the tasks that train models, use them, and measure them."""
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt, model_validator
 from typing_extensions import override
 
 from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
+from schemas.datasets import Keywords
 from schemas.evaluations import Measure
+from schemas.exchange_parameters import BadImage
 from schemas.near_duplicates import GuardsSplits
-from schemas.parameters import Fraction, Parameters, Seed, SingleSource, Slot, plain_refs, source_refs
+from schemas.parameters import (
+    Fraction,
+    MakesVersion,
+    Parameters,
+    Seed,
+    SingleSource,
+    Slot,
+    TagName,
+    plain_refs,
+    source_refs,
+)
 from schemas.refs import Ref, Source
 from schemas.schema import Id, Name, Schema
+
+UPLOADS_AT_MOST: Final = 1_000
 
 
 class ModelStage(Schema):
@@ -100,14 +114,59 @@ class MineParameters(UsesExecutor, SingleSource):
         return (("/source", self.source), *plain_refs("/labeled", self.labeled))
 
 
-class InferParameters(UsesExecutor, SingleSource):
-    """Predict on the assets of a version."""
+class InferParameters(UsesExecutor):
+    """Predict on the assets of a version, or on uploaded pictures."""
 
     type: Literal["infer"] = "infer"
+    source: Ref | None = None
+    """The version to predict on: ``name@tag``, ``name@3``, or ``name`` for the newest; its copy with the predictions
+    is a new version."""
+    uploads: Annotated[tuple[Id, ...], Field(max_length=UPLOADS_AT_MOST)] = ()
+    """Instead of a version: pictures, or archives of pictures, that were sent to ``/v1/uploads``. They come into no
+    dataset; what was found is at the task's ``predictions``."""
+    on_bad_image: BadImage = BadImage.SKIP
+    """What is done about an uploaded picture that cannot be read."""
     model: ModelStage
     """The model that predicts."""
     layer: LayerName | None = None
     """The name of the layer of predictions; ``<model>@<stage>`` when not given."""
+    confidence: Fraction = 0.0
+    """Predictions that are less sure are left out."""
+    max_per_image: PositiveInt | None = None
+    """How many predictions of an image are kept, the surest; all when not given."""
+    keep_other_classes: bool = False
+    """Keep predictions of classes that the model does not have, which are left out and counted otherwise."""
+    dataset: Name | None = None
+    """The dataset that the new version belongs to; made if it does not exist."""
+    tag: TagName | None = None
+    """A name for the new version; digits only are refused, since ``name@3`` is a number."""
+    message: Annotated[str, Field(max_length=2_000)] = ""
+    """What was done and why, for those who read the log."""
+    keywords: Keywords = ()
+    """What the new version is found by later; they can be changed."""
+
+    @override
+    def refs(self) -> tuple[tuple[str, Ref], ...]:
+        return () if self.source is None else (("/source", self.source),)
+
+    @override
+    def makes(self) -> MakesVersion | None:
+        if self.dataset is None:
+            return None
+        return MakesVersion(dataset=self.dataset, tag=self.tag, message=self.message, keywords=self.keywords)
+
+    @model_validator(mode="after")
+    def _of_a_version_or_of_uploads(self) -> Self:
+        if (self.source is None) != bool(self.uploads):
+            message = "give either source, a version, or uploads"
+            raise ValueError(message)
+        if self.source is not None and self.dataset is None:
+            message = "what is predicted on a version is a new version: name its dataset"
+            raise ValueError(message)
+        if self.uploads and (self.dataset or self.tag or self.message or self.keywords):
+            message = "uploads come into no dataset: leave out dataset, tag, message and keywords, or import them first"
+            raise ValueError(message)
+        return self
 
 
 class EvaluateParameters(Parameters):

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, NonNegativeInt
 
+from schemas.annotations import LayerName
 from schemas.blobs import BlobRef
 from schemas.conflicts import ConflictList
 from schemas.datasets import VersionCounts
@@ -46,6 +47,14 @@ class EvaluationRecord(Schema):
 Record = Annotated[VersionDraft | ModelRecord | EvaluationRecord, Field(discriminator="kind")]
 
 
+class PredictedPictures(Schema):
+    """Pictures of no dataset, and what was found on them: a content as versions have one, named by its task alone."""
+
+    manifest: BlobRef
+    layer: LayerName
+    pictures: NonNegativeInt
+
+
 class TaskResult(Schema):
     """What a task came to; only what its type has."""
 
@@ -61,6 +70,8 @@ class TaskResult(Schema):
     archive: BlobRef | None = None
     conflicts: ConflictList | None = None
     """What two lines of work changed differently; see ``/v1/tasks/{id}/conflicts``."""
+    predictions: PredictedPictures | None = None
+    """What was found on uploaded pictures; see ``/v1/tasks/{id}/predictions``."""
     summary: dict[str, JsonValue] = {}
     """Counts and short facts, such as how many images were skipped."""
 

@@ -53,6 +53,10 @@ class Parameters(Schema):
         """Return the refs into other projects, which are resolved on acceptance like the others."""
         return ()
 
+    def makes(self) -> "MakesVersion | None":
+        """Return which version such a task is to make, None if it makes none."""
+        return None
+
 
 def _not_a_number(tag: str) -> str:
     if tag.isdecimal():
@@ -75,6 +79,10 @@ class MakesVersion(Parameters):
     """What was done and why, for those who read the log."""
     keywords: Keywords = ()
     """What the new version is found by later; they can be changed."""
+
+    @override
+    def makes(self) -> "MakesVersion | None":
+        return self
 
 
 class SingleSource(MakesVersion):

@@ -31,7 +31,7 @@ def mir_error(error: YmirError, *, type: str = "") -> MirError:
     """Return an error of a request, or of a task of a type, with its code and everything that it says."""
     if isinstance(error, Refused):
         problem = error.problem
-        faults = "".join(f"\n  {fault.pointer}: {fault.detail}" for fault in problem.errors)
+        faults = "".join("\n  " + f"{fault.pointer}: {fault.detail}".removeprefix(": ") for fault in problem.errors)
         code = code_of(problem, type=type)
         return MirError(code, f"{problem.detail}{faults}", step=steps_here(code, type) or problem.step)
     code = Code.ERROR_UNKNOWN if isinstance(error, Unavailable) else Code.INVALID_ARGS

@@ -180,7 +180,7 @@ COMMANDS: Final = (
             _MEDIA,
             _MODELS,
             _argument("--model-hash", metavar="HASH[@STAGE]", help="start from this model"),
-            _argument("--tensorboard-dir", metavar="DIR", help="accepted; no TensorBoard files are kept"),
+            _argument("--tensorboard-dir", metavar="DIR", help="where what the executor wrote for TensorBoard goes"),
             *_EXECUTING,
             _WORK,
         ),

@@ -36,7 +36,6 @@ def add_one(parser: ArgumentParser, command: str) -> None:
     add_common(parser, project=False)
     work = {
         "show": _show,
-        "log": _log,
         "report": _report,
         "archive": _archive,
         "cancel": _cancel,
@@ -59,13 +58,6 @@ async def _show(given: Namespace) -> int:
     # The type is a default of its parameters, and says which they are.
     shown["parameters"] = {"type": task.parameters.type, **shown["parameters"]}
     tell(json.dumps(shown, indent=2, ensure_ascii=False))
-    return 0
-
-
-async def _log(given: Namespace) -> int:
-    async with reading(given) as client:
-        log = await client.read(at("tasks", given.task, "log"))
-    tell(log.decode(errors="replace").rstrip("\n"))
     return 0
 
 

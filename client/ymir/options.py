@@ -45,10 +45,15 @@ def add_options(
     fields = {field.path: field for field in fields_of(kind) if field.path[0] not in without}
     for name in positional:
         field = fields.pop((name,))
-        arity: dict[str, Any] = {"nargs": "+" if field.is_required else "*"} if _is_many(field.kind) else {}
-        parser.add_argument(field.dest, **_described(field), **arity)
+        parser.add_argument(field.dest, **_described(field), **_arity(field))
     for field in fields.values():
         _add_option(parser, field)
+
+
+def _arity(field: Field) -> dict[str, Any]:
+    if _is_many(field.kind):
+        return {"nargs": "+" if field.is_required else "*"}
+    return {} if field.is_required else {"nargs": "?"}
 
 
 def fields_of(kind: type[BaseModel], *, above: tuple[str, ...] = (), needed: bool = True) -> Iterator[Field]:

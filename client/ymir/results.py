@@ -28,6 +28,9 @@ async def results(client: Client, task: Task, *, fetched_to: Path | None = None)
     if result.archive is not None:
         where = f"`ymir task archive {task.id} --to FILE` fetches it" if fetched_to is None else f"in {fetched_to}"
         lines.append(f"archive of {size(result.archive.size)}: {where}")
+    if result.predictions is not None:
+        told = counted(result.predictions.pictures, "picture")
+        lines.append(f"predictions on {told}: `ymir task predictions {task.id}` lists and draws them")
     if result.labeling is not None:
         lines.append(f"labeling job {result.labeling}")
     return lines

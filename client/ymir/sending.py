@@ -43,14 +43,15 @@ async def asked(reached: Reached, project: str, parameters: dict[str, Any], path
         except Refused as refused:
             if all(error.pointer != POINTER for error in refused.problem.errors):
                 raise
-    sent = await _sent(client, path)
-    return await client.submit(project, {**parameters, "source": {"upload": sent.id}})
+    found = await sent(client, path)
+    return await client.submit(project, {**parameters, "source": {"upload": found.id}})
 
 
-async def _sent(client: Client, path: Path) -> Upload:
+async def sent(client: Client, path: Path) -> Upload:
+    """Send a file, or the files of a folder as one archive, and show how far that is; return the upload."""
     with displayed() as display:
-        sent = await upload(client, path, seen=lambda done, of: bytes_shown(display, f"sending {path.name}", done, of))
+        found = await upload(client, path, seen=lambda done, of: bytes_shown(display, f"sending {path.name}", done, of))
     if left := await asyncio.to_thread(lambda: sorted(no_files_in(path))):
         more = f" and {len(left) - FILES_TOLD:,} more" if len(left) > FILES_TOLD else ""
         say(f"warning: not sent, as it is no file: {', '.join(map(str, left[:FILES_TOLD]))}{more}")
-    return sent
+    return found

@@ -13,7 +13,7 @@ from schemas.datasets import Statistics, Version
 from schemas.errors import NotFound
 from schemas.kinds import KINDS
 from schemas.manifests import Manifest, Segment
-from schemas.outcomes import VersionDraft
+from schemas.outcomes import PredictedPictures, VersionDraft
 from schemas.schema import Digest, Document, Id
 from schemas.tasks import Task
 from storage.collection.digests import Digests
@@ -105,7 +105,7 @@ class Marks:
     def _mark(self, value: object) -> None:
         if isinstance(value, BlobRef):
             self._names.add(value.digest)
-        if isinstance(value, Version | VersionDraft):
+        if isinstance(value, Version | VersionDraft | PredictedPictures):
             self._manifests.add(value.manifest.digest)
         for part in parts(value):
             self._mark(part)

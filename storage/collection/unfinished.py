@@ -4,7 +4,6 @@ import re
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from schemas.parameters import MakesVersion
 from schemas.schema import Id
 from schemas.tasks import FINAL, Task, TaskState
 from storage.collection.every import every
@@ -41,8 +40,8 @@ async def unfinished(tasks: Documents[Task]) -> Unfinished:
     begun: list[datetime] = []
     async for task in every(tasks, Query(equal={"state": UNFINISHED})):
         ids.update(ids_in(task))
-        if isinstance(task.parameters, MakesVersion):
-            targets.add((task.project, task.parameters.dataset))
+        if (made := task.parameters.makes()) is not None:
+            targets.add((task.project, made.dataset))
         # What waits for people wrote all that it still needs into documents.
         if task.started_at is not None and task.state is not TaskState.WAITING:
             begun.append(task.started_at)

@@ -7,8 +7,9 @@ import pytest
 
 from schemas.errors import Invalid, NotFound
 from schemas.model_parameters import InferParameters, TrainParameters
+from schemas.models import Model
 from schemas.outcomes import Outcome
-from tests.workers.loop_world import CAT, MINES, TRAINS, World, a_world, mines
+from tests.workers.loop_world import CAT, MINES, TRAINS, World, a_world, mines, python
 from workers.handlers.infer import infer
 from workers.handlers.train import train
 from workers.work import Work
@@ -37,7 +38,7 @@ async def an_attempt(world: World, **changes: object) -> Work[InferParameters]:
 
 async def inferred(world: World, work: Work[InferParameters], script: str = MINES) -> Outcome:
     await world.executor(script)
-    return await infer(work, **world.tools())
+    return await infer(work, **world.infer_tools())
 
 
 async def test_every_image_is_in_the_layer_those_without_a_find_as_empty(world: World) -> None:
@@ -74,6 +75,56 @@ async def test_classes_that_the_model_does_not_have_are_dropped_and_counted(worl
     assert outcome.result.summary["predictions"] == 2
     assert outcome.result.summary["predictions_of_unknown_classes"] == {"ufo": 2}
     assert [finding.subject for finding in (await world.report(outcome)).findings] == ["ufo"]
+
+
+async def test_they_are_kept_when_asked_for_and_named_with_the_layer(world: World) -> None:
+    outcome = await inferred(world, await an_attempt(world, keep_other_classes=True))
+
+    rows = (await world.rows(outcome)).values()
+    found = {one.class_name for row in rows for one in row.layers["animals@second"]}
+    origin = (await world.content(outcome)).layers["animals@second"].predictions
+    assert found == {"cat", "ufo"}
+    assert origin is not None
+    assert origin.classes == ("cat", "ufo")
+
+
+async def test_what_cannot_be_the_name_of_a_class_is_dropped_even_then(world: World) -> None:
+    work = await an_attempt(world, keep_other_classes=True)
+
+    outcome = await inferred(world, work, mines(name="'a, b'"))
+
+    assert outcome.result.summary["predictions_of_unknown_classes"] == {"a, b": 2}
+
+
+async def test_a_class_that_the_model_calls_by_an_alias_gets_its_main_name(world: World) -> None:
+    work = await an_attempt(world)
+    models = world.database.documents(Model)
+    model = await models.get(work.parameters.model.id)
+    await models.replace(model.successor(classes=("kitty", "unheard of")), was=model)
+
+    outcome = await inferred(world, work, mines(name="'kitty'"))
+
+    rows = (await world.rows(outcome)).values()
+    origin = (await world.content(outcome)).layers["animals@second"].predictions
+    assert {one.class_name for row in rows for one in row.layers["animals@second"]} == {"cat"}
+    assert origin is not None
+    assert origin.classes == ("cat", "unheard of")
+
+
+async def test_only_predictions_that_are_sure_enough_are_kept_the_surest_of_each_image(world: World) -> None:
+    work = await an_attempt(world, confidence=0.4, max_per_image=2)
+    boxes = ", ".join(f"({score}, {score * 10})" for score in (0.3, 0.5, 0.4, 0.9))
+    script = python(
+        f"boxes = [{{'box': dict(x=x, y=1, w=2, h=2), 'class_name': 'cat', 'score': s}} for s, x in ({boxes})]\n"
+        "found = {pathlib.Path(image).name: {'boxes': boxes} for image in lines(given['candidate_index_file'])}\n"
+        "json.dump({'detection': found}, open(out['infer_result_file'], 'w'))\n"
+    )
+
+    outcome = await inferred(world, work, script)
+
+    layers = [row.layers["animals@second"] for row in (await world.rows(outcome)).values()]
+    assert [[one.confidence for one in layer] for layer in layers] == [[0.5, 0.9]] * 3
+    assert outcome.result.summary["predictions_left_out"] == 6
 
 
 async def test_the_same_inference_has_the_same_digest(world: World) -> None:

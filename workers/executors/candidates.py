@@ -34,7 +34,7 @@ def assets_of(content: Content, *, ids: Ids) -> list[bytes]:
     return [bytes(asset) for segment in sorted(masks) for asset in ids[segment].ids[masks[segment]]]
 
 
-def read_found(run: Run, images: Images, *, classes: Sequence[str]) -> Found:
+def read_found(run: Run, images: Images, *, classes: Sequence[str] | None) -> Found:
     """Return what the executor found on each image, in the frame of the image as displayed; raise Invalid."""
     found = read_predictions(run.folder.made / INFER_RESULT, images=images, classes=classes)
     turned = {

@@ -6,9 +6,12 @@ from typing import Any
 from storage.datasets.rows import AnnotationRow, ImageRow, MaskRow
 from workers.executors.checks import Faults, number
 from workers.executors.mining_result import asset_in
+from workers.formats.frames import is_displayed, stored_size, to_stored
+from workers.formats.parts import box_about
 from workers.formats.rle import mask_row
 
 POINTS_AT_LEAST = 3
+VALUES_OF_A_POINT = 3
 
 
 def coco_predictions(
@@ -19,6 +22,7 @@ def coco_predictions(
 ) -> None:
     """Add to ``found`` what a COCO document says; ``faults`` takes what breaks a rule."""
     assets = _assets(told, images, faults)
+    sizes = {identity: _size(entry) for identity, entry in _by_id(told, "images").items()}
     categories = _by_id(told, "categories")
     found.update((asset, []) for asset in assets.values())
     for position, entry in enumerate(told["annotations"]):
@@ -27,6 +31,7 @@ def coco_predictions(
             faults.add(where, "It must be an object.")
             continue
         asset = assets.get(_identity(entry.get("image_id")))
+        stated = sizes.get(_identity(entry.get("image_id")))
         category = categories.get(_identity(entry.get("category_id")), {}).get("name")
         if asset is None:
             faults.add(f"{where}.image_id", f"There is no image {entry.get('image_id')!r}.")
@@ -34,7 +39,7 @@ def coco_predictions(
             faults.add(f"{where}.category_id", f"There is no category {entry.get('category_id')!r}.")
         else:
             row = _row(entry, category.strip().lower(), where, faults)
-            found[asset] += [] if row is None else [row]
+            found[asset] += [] if row is None else _placed(row, images[asset], stated, where, faults)
 
 
 def _identity(told: object) -> int | str | None:
@@ -68,7 +73,40 @@ def _row(entry: Mapping[str, Any], class_name: str, where: str, faults: Faults) 
         return None
     box = _box(entry.get("bbox"), where, faults)
     polygons, mask = _shape(entry.get("segmentation"), where, faults)
-    return AnnotationRow(class_name=class_name, box=box, polygons=polygons, mask=mask, confidence=score)
+    points = _keypoints(entry.get("keypoints"), where, faults)
+    row = AnnotationRow(
+        class_name=class_name, box=box, polygons=polygons, mask=mask, keypoints=points, confidence=score
+    )
+    return row._replace(box=box_about(row)) if box is None else row
+
+
+def _placed(
+    row: AnnotationRow, image: ImageRow, stated: tuple[int, int] | None, where: str, faults: Faults
+) -> list[AnnotationRow]:
+    """Return an annotation in the frame of the file as stored, nothing if its mask is of another picture."""
+    if row.mask is not None:  # it says itself how large its picture is
+        stated = row.mask.width, row.mask.height
+    if row.mask is not None and image.width and stated not in {(image.width, image.height), stored_size(image)}:
+        told = f"The mask has {row.mask.width} x {row.mask.height} pixels, its image {image.width} x {image.height}."
+        faults.add(f"{where}.segmentation.size", told)
+        return []
+    return [to_stored(row, image) if image.orientation != 1 and is_displayed(stated, image) else row]
+
+
+def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
+    width, height = entry.get("width"), entry.get("height")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
+
+
+def _keypoints(told: object, where: str, faults: Faults) -> tuple[float, ...]:
+    if told is None:
+        return ()
+    values = [number(value) for value in told] if isinstance(told, list) else [None]
+    known = tuple(value for value in values if value is not None)
+    if len(known) != len(values) or len(known) % VALUES_OF_A_POINT:
+        faults.add(f"{where}.keypoints", "They must be x, y and visibility of each point, all finite numbers.")
+        return ()
+    return known
 
 
 def _box(told: object, where: str, faults: Faults) -> tuple[float, float, float, float] | None:

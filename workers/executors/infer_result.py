@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
+from schemas.annotations import ClassName
 from schemas.errors import Fault, Invalid
 from storage.datasets.rows import AnnotationRow, ImageRow
 from workers.executors.checks import Faults, number
@@ -15,6 +17,7 @@ from workers.executors.layout import INFER_RESULT
 from workers.executors.mining_result import asset_in
 
 NEXT_STEP: Final = "Have the executor write what protocol 1.1.0 asks for."
+CLASS_NAME: Final[TypeAdapter[str]] = TypeAdapter(ClassName)
 
 
 class Found(NamedTuple):
@@ -24,11 +27,12 @@ class Found(NamedTuple):
     unknown_classes: Counter[str]
 
 
-def read_predictions(path: Path, *, images: Mapping[bytes, ImageRow], classes: Collection[str]) -> Found:
+def read_predictions(path: Path, *, images: Mapping[bytes, ImageRow], classes: Collection[str] | None) -> Found:
     """Return what ``infer-result.json`` says, in the frame of the files as they are stored.
 
     The form is the one for detection, or COCO's for segmentation. Images that it leaves out have nothing found on
-    them. Raise Invalid naming the path inside the file of everything that breaks a rule.
+    them. Of other classes than ``classes`` nothing is kept; None keeps all that can be names of classes. Raise Invalid
+    naming the path inside the file of everything that breaks a rule.
     """
     try:
         told = orjson.loads(path.read_bytes())
@@ -47,7 +51,9 @@ def read_predictions(path: Path, *, images: Mapping[bytes, ImageRow], classes: C
     if faults.told:
         first: Fault = faults.told[0]
         raise Invalid(f"{first.pointer}: {first.detail}", step=NEXT_STEP, faults=faults.told)
-    return _of_classes(found, {name.strip().lower() for name in classes})
+    names = {row.class_name or "" for rows in found.values() for row in rows}
+    wanted = set(filter(_can_be_name, names)) if classes is None else {name.strip().lower() for name in classes}
+    return _of_classes(found, wanted)
 
 
 def _of_classes(found: Mapping[bytes, list[AnnotationRow]], classes: Collection[str]) -> Found:
@@ -57,6 +63,13 @@ def _of_classes(found: Mapping[bytes, list[AnnotationRow]], classes: Collection[
         unknown.update(row.class_name or "" for row in rows if row.class_name not in classes)
         kept[asset] = tuple(row for row in rows if row.class_name in classes)
     return Found(kept, unknown)
+
+
+def _can_be_name(name: str) -> bool:
+    try:
+        return CLASS_NAME.validate_python(name) == name
+    except ValidationError:
+        return False
 
 
 def _detections(

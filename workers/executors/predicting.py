@@ -1,14 +1,17 @@
 """Running a trained model on candidates: what mining and inference have in common."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from schemas.annotations import ClassName
 from schemas.counts import counted
 from schemas.executors import Purpose
 from schemas.model_parameters import ModelStage, UsesExecutor
 from schemas.projects import Project
 from schemas.reports import Finding, Report
 from storage.cache import BlobCache
+from storage.class_names import Names, names_in
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
@@ -39,6 +42,8 @@ class Prepared(NamedTuple):
     found: FoundStage
     settings: Configured
     images: Images
+    names: Names
+    """The main name of every class and alias of the project."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -78,7 +83,7 @@ async def prepared(
         models=models,
     )
     images = await write_candidates(content, run, library=tools.library, cache=tools.cache)
-    return Prepared(run, found, settings, images)
+    return Prepared(run, found, settings, images, await names_in(project.id, tools.database))
 
 
 async def executed(work: Work[P_co], ready: Prepared, *, phase: str, tools: Tools) -> Executed:
@@ -87,9 +92,22 @@ async def executed(work: Work[P_co], ready: Prepared, *, phase: str, tools: Tool
     return await execute(work, ready.run, phase=phase, blobs=tools.blobs)
 
 
-async def predictions(ready: Prepared) -> Found:
-    """Return what the executor found; raise Invalid if it did not write it as it should."""
-    return await asyncio.to_thread(read_found, ready.run, ready.images, classes=ready.found.model.classes)
+async def predictions(ready: Prepared, *, keep_others: bool = False) -> Found:
+    """Return what the executor found, under the main names of classes; raise Invalid if it did not write it rightly.
+
+    Of classes that the model does not have, ``keep_others`` keeps those that can be names.
+    """
+    classes = None if keep_others else ready.found.model.classes
+    return await asyncio.to_thread(_predictions, ready, classes)
+
+
+def _predictions(ready: Prepared, classes: Sequence[ClassName] | None) -> Found:
+    found = read_found(ready.run, ready.images, classes=classes)
+    named = {
+        asset: tuple(row._replace(class_name=ready.names.get(row.class_name or "", row.class_name)) for row in rows)
+        for asset, rows in found.annotations.items()
+    }
+    return found._replace(annotations=named)
 
 
 async def with_predictions(content: Content, found: Found, ready: Prepared, *, layer: str, tools: Tools) -> Content:
@@ -97,6 +115,10 @@ async def with_predictions(content: Content, found: Found, ready: Prepared, *, l
     ids = await tools.library.asset_ids(content)
     assets = await asyncio.to_thread(assets_of, content, ids=ids)
     origin = predictions_of(ready.found, ready.settings)
+    # Those of other classes are in it if they were asked for.
+    others = sorted({row.class_name for rows in found.annotations.values() for row in rows if row.class_name})
+    classes = dict.fromkeys([*(ready.names.get(name, name) for name in origin.classes), *others])
+    origin = origin.model_copy(update={"classes": tuple(classes)})
     kept = await keep_predictions(assets, found.annotations, layer=layer, predictions=origin, library=tools.library)
     return content.with_layer(layer, kept)
 

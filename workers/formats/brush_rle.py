@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import MaskRow
-from workers.formats.rle import PIXELS_AT_MOST, mask_of, pixels_of
+from workers.formats.rle import PIXELS_AT_MOST, mask_of
 
 CHANNELS: Final = 4
 ALPHA: Final = 3

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
+from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import AnnotationRow
 from workers.formats.class_numbers import ClassNumbers
 from workers.formats.coco_annotations import around
 from workers.formats.exporter import ExportedImage
-from workers.formats.rle import pixels_of
 from workers.formats.spool import Spool
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from pydantic import JsonValue
 
+from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import AnnotationRow, MaskRow
 from workers.findings import Findings
 from workers.formats.cvat_labels import CvatLabels
@@ -15,7 +16,6 @@ from workers.formats.datumaro_annotations import LABELS
 from workers.formats.exporter import ExportedImage, attributes_of
 from workers.formats.losses import Field, has_place, lost_fields
 from workers.formats.parts import shapes_of
-from workers.formats.rle import pixels_of
 from workers.formats.voc_names import is_class_name
 from workers.formats.xml_text import escaped, quoted
 

@@ -10,12 +10,12 @@ import numpy as np
 import orjson
 from PIL import Image
 
+from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import AnnotationRow, MaskRow
 from workers.formats.exporter import ExportedImage, Member, Order, attributes_of
 from workers.formats.labelme_shapes import DESCRIPTION, OCCLUDED, ROTATED
 from workers.formats.losses import Field, has_place, lost_fields, tell_of_image
 from workers.formats.parts import shapes_of
-from workers.formats.rle import pixels_of
 
 VERSION: Final = "5.5.0"
 """The release whose files these are like; later ones read them too."""

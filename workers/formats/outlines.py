@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.datasets.mask_pixels import counts_of, pixels_of
 from storage.datasets.rows import MaskRow
-from workers.formats.rle import counts_of, pixels_of
 
 AT_ONCE: Final = 1 << 22
 """Distances computed at a time."""

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from pydantic import JsonValue
 
+from storage.datasets.mask_pixels import counts_of
 from storage.datasets.rows import AnnotationRow, MaskRow, attributes_text
 from workers.formats.coco_annotations import around
-from workers.formats.rle import counts_of
 
 GROUP: Final = "group"
 """The attribute that keeps the group of objects that are more than one."""

@@ -69,6 +69,8 @@ class Knowledge:
 
     def _add(self, table: pa.Table) -> None:
         records = _records(table)
+        if not len(records):
+            return  # an empty file is none that can be looked into
         replaced = list(self._merged_with(len(records)))
         records = np.concatenate([*(read_known(path) for path, _ in replaced), records])
         path = Path(self._folder.name) / str(next(self._numbers))

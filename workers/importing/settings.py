@@ -52,6 +52,8 @@ class ImportSettings(BaseSettings):
     """How many times its own size an archive may unpack to, beyond the first 100 MiB."""
     archive_members: PositiveInt = 3_000_000
     """How many members an archive may have."""
+    infer_pictures: PositiveInt = 1_000
+    """How many uploaded pictures an inference takes at once."""
     put_at_once: PositiveInt = Field(default=128, le=1_000)
     """How many images are being stored at a time."""
     download_bytes: PositiveInt = 64 * GIBIBYTE

@@ -70,7 +70,9 @@ async def _found(run: Run, configuration: dict[str, Any], given: Namespace) -> d
             images = {"source": source, "format": "none"}
             imported = await run.task({"type": "import", **base, **images}, share=(0.0, 0.3))
             base |= {"source": f"{run.to.branch}@{imported.result.number}", "layer": PREDICTIONS}
-            base |= {"model": chosen.parameters, **asked(executor, configuration, purpose=Purpose.INFER)}
+            # As YMIR does: what the model calls by a name that nobody knows is in the result all the same.
+            base |= {"model": chosen.parameters, "keep_other_classes": True}
+            base |= asked(executor, configuration, purpose=Purpose.INFER)
             predicted = await run.task({"type": "infer", **base}, share=(0.3, 1.0))
             await save_log(run.work, session, predicted.id)
             return await _boxes(session, run.to.branch, predicted.result.number or 0, names)

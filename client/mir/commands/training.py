@@ -16,7 +16,8 @@ from client.mir.repository import open_repository
 from client.mir.revs import Rev, parse_revs
 from client.mir.running import Run, running
 from client.mir.session import Session
-from client.mir.telling import show, tell
+from client.mir.telling import show
+from client.mir.tensorboard import save_tensorboard
 from schemas.datasets import Version
 from schemas.diffs import VersionDiff
 from schemas.executors import Purpose
@@ -29,16 +30,16 @@ async def train(given: Namespace) -> None:
     classes = class_names_of(configuration, path=given.task_config_file)
     repository = open_repository(given.root)
     use_folders(repository, images=given.media_location, models=given.model_location)
-    if given.tensorboard_dir is not None:
-        tell("--tensorboard-dir is not used: TensorBoard files of an executor are not kept")
     async with running(given, "train") as run:
         write_configuration(run.work, configuration)
         try:
             task = await run.task(await _parameters(run, sources, classes, configuration, given))
         except MirError as error:
             await save_log(run.work, run.session, error.task)
+            await save_tensorboard(run.session, error.task, folder=given.tensorboard_dir)
             raise
         await save_log(run.work, run.session, task.id)
+        await save_tensorboard(run.session, task.id, folder=given.tensorboard_dir)
         model = await model_of_task(run.session, task.id)
         if model is not None:
             path = await package_path(run.session, model, folder=given.model_location)

@@ -10,9 +10,10 @@ from schemas.datasets import Dataset, Statistics, Version
 from schemas.errors import Invalid, NotFound
 from schemas.exchange_parameters import ImportParameters, ImportSource
 from schemas.manifests import Segment
-from schemas.outcomes import Outcome, Pause, TaskResult, VersionDraft
+from schemas.outcomes import Outcome, Pause, PredictedPictures, TaskResult, VersionDraft
 from schemas.schema import Id, new_id
 from schemas.splits import Split
+from schemas.tasks import Task
 from schemas.uploads import Upload
 from storage.clock import utc_now
 from storage.collection import collect
@@ -143,6 +144,25 @@ async def test_blobs_of_a_decided_outcome_survive_before_its_version_is_kept(wor
     await world.collect(days=6)
 
     assert await world.there() == before
+
+
+async def test_pictures_that_are_in_no_dataset_are_kept_with_what_was_found_for_as_long_as_their_task(
+    world: World,
+) -> None:
+    kept = await world.library.keep(await world.content("a", "b"))
+    found = PredictedPictures(manifest=kept.manifest, layer="m@s", pictures=2)
+    outcome = Outcome(result=TaskResult(predictions=found))
+    task = a_task().claimed(by=WORKER, at=NOON).ended(outcome, at=NOON)
+    await world.add(task)
+    before = await world.there()
+
+    await world.collect()
+    kept_then = await world.there()
+    await world.database.documents(Task).remove(task.id)
+    await world.collect()
+
+    assert kept_then == before
+    assert await world.there() == set()
 
 
 async def test_work_in_progress_keeps_what_it_may_have_put_since_it_began(world: World) -> None:

@@ -5,12 +5,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import Invalid
+from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import ImageRow
 from workers.executors.infer_result import Found, read_predictions
 
@@ -63,12 +65,33 @@ def test_unknown_classes_are_dropped_and_counted(path: Path) -> None:
 
 def test_polygons_and_masks_are_read_from_coco(path: Path) -> None:
     (polygon,) = read(path, coco()).annotations[ASSET]
-    runs = {"size": [2, 3], "counts": [1, 2, 3]}
+    runs = {"size": [50, 100], "counts": [51, 2, 4947]}
     (mask,) = read(path, coco(segmentation=runs)).annotations[ASSET]
 
     assert polygon.polygons == ((0.0, 0.0, 5.0, 0.0, 5.0, 5.0),)
     assert mask.mask is not None
-    assert (mask.mask.height, mask.mask.width) == (2, 3)
+    assert (mask.mask.height, mask.mask.width) == (50, 100)
+    # No box was told: it is the one about the shape.
+    assert (polygon.box, mask.box) == ((0.0, 0.0, 5.0, 5.0), (1.0, 1.0, 1.0, 2.0))
+
+
+def test_key_points_are_read_from_coco(path: Path) -> None:
+    (row,) = read(path, coco(segmentation=None, bbox=[1, 2, 3, 4], keypoints=[1, 2, 2, 0, 0, 0])).annotations[ASSET]
+
+    assert (row.box, row.keypoints) == ((1.0, 2.0, 3.0, 4.0), (1.0, 2.0, 2.0, 0.0, 0.0, 0.0))
+
+
+def test_a_mask_of_a_displayed_picture_is_turned_back_to_the_stored_one(path: Path) -> None:
+    sideways = {ASSET: ImageRow(ASSET, width=100, height=50, orientation=6)}
+    path.write_bytes(orjson.dumps(coco(segmentation={"size": [50, 100], "counts": [0, 1, 4999]})))
+
+    (row,) = read_predictions(path, images=sideways, classes=["cat"]).annotations[ASSET]
+
+    # Orientation 6: the top left of what is displayed is stored at the bottom left.
+    assert row.mask is not None
+    assert (row.mask.height, row.mask.width) == (100, 50)
+    assert np.argwhere(pixels_of(row.mask)).tolist() == [[99, 0]]
+    assert row.box == (0.0, 99.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +114,8 @@ def test_polygons_and_masks_are_read_from_coco(path: Path) -> None:
         (coco(segmentation=[[1, 2, 3]]), "annotations[0].segmentation"),
         (coco(segmentation={"size": [2, 3], "counts": [1]}), "annotations[0].segmentation"),
         (coco(segmentation=7), "annotations[0].segmentation"),
+        (coco(segmentation={"size": [2, 3], "counts": [1, 2, 3]}), "The mask has 3 x 2 pixels, its image 100 x 50"),
+        (coco(keypoints=[1, 2]), "annotations[0].keypoints"),
         ([], "must hold an object"),
         (b'{"detection": NaN}', "line 1: it is not JSON"),
     ],
@@ -112,7 +137,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*KEYS, NAME]), inner, max_size=5),
     max_leaves=20,
 )
-fields = st.sampled_from(["image_id", "category_id", "confidence", "segmentation", "bbox"])
+fields = st.sampled_from(["image_id", "category_id", "confidence", "segmentation", "bbox", "keypoints"])
 
 
 @given(field=fields, value=values)

@@ -12,11 +12,11 @@ import pytest
 
 from schemas.annotations import GROUND_TRUTH
 from schemas.splits import Split
+from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import AnnotationRow, AssetRow, ImageRow
 from tests.workers.formats.round_trips import write
 from tests.workers.formats.test_golden import GOLDEN, read, the_mask
 from tests.workers.pictures import a_jpeg
-from workers.formats.rle import pixels_of
 
 DATUMARO = "datumaro==1.13.12"
 SETTING = "YMIR_TEST_DATUMARO"

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from schemas.errors import Invalid
 from schemas.splits import Split
+from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import AnnotationRow
 from tests.workers.formats.reading import Read, faults_of, read
 from workers.formats.cvat import Cvat
 from workers.formats.listing import list_files
 from workers.formats.registry import detect
-from workers.formats.rle import pixels_of
 
 NAME = "annotations.xml"
 LABEL = "<label><name>car</name><attributes>{}</attributes></label>"

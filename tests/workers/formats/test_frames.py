@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import AnnotationRow, ImageRow
 from workers.formats.frames import is_displayed, stored_size, to_displayed, to_stored
-from workers.formats.rle import mask_of, pixels_of
+from workers.formats.rle import mask_of
 
 WIDTH, HEIGHT = 9, 6
 ORIENTATIONS = range(1, 9)

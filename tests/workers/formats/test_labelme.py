@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from schemas.errors import Invalid
+from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import AnnotationRow, ImageRow
 from tests.workers.formats.reading import Read, read
 from workers.formats.labelme import LabelMe, parse_file
 from workers.formats.listing import list_files
-from workers.formats.rle import pixels_of
 
 NAME = "1.json"
 

@@ -8,8 +8,9 @@ from faster_coco_eval.core import mask as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.datasets.mask_pixels import counts_of, pixels_of
 from storage.datasets.rows import MaskRow
-from workers.formats.rle import counts_of, mask_of, mask_row, pixels_of, text_of
+from workers.formats.rle import mask_of, mask_row, text_of
 
 pictures = st.tuples(st.integers(1, 12), st.integers(1, 12)).flatmap(
     lambda shape: st.lists(st.booleans(), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1]).map(
