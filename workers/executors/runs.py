@@ -17,6 +17,7 @@ from schemas.schema import Digest
 from storage.ports import Blobs, Database, Query
 from workers.executors.layout import LOG, MONITOR, Layout, RunFolder
 from workers.executors.monitor import FAILED, meaning, read_monitor
+from workers.executors.output_folder import made_safe
 from workers.executors.runtime import Cause, ExecutorRuntime, Exit, Order
 from workers.failures import STATUS
 from workers.work import P_co, Stopping, Work
@@ -100,7 +101,14 @@ async def open_run(
     return Run(executor, digest, runtime, folder, layout, _changed(executor, digest), devices)
 
 
-async def execute(work: Work[P_co], run: Run, *, phase: str, blobs: Blobs) -> Executed:
+async def execute(
+    work: Work[P_co],
+    run: Run,
+    *,
+    shared_memory_bytes: int | None = None,
+    phase: str,
+    blobs: Blobs,
+) -> Executed:
     """Run an executor whose input is written, and keep its log.
 
     When the task is cancelled the run is ended and what is there can be collected. When it was lost or is handed over
@@ -109,7 +117,7 @@ async def execute(work: Work[P_co], run: Run, *, phase: str, blobs: Blobs) -> Ex
     cancelled = False
     try:
         ended = await run.runtime.run(
-            Order(run.executor, run.folder, work.task.id, work.task.epoch, run.devices),
+            Order(run.executor, run.folder, work.task.id, work.task.epoch, run.devices, shared_memory_bytes),
             progress=lambda fraction: work.progress(PREPARED + (RAN - PREPARED) * fraction, phase),
         )
     except asyncio.CancelledError:
@@ -117,11 +125,13 @@ async def execute(work: Work[P_co], run: Run, *, phase: str, blobs: Blobs) -> Ex
             raise
         ended, cancelled = Exit(0, Cause.STOPPED), True
     work.progress(RAN, "collecting")
+    left_out = await asyncio.to_thread(made_safe, run.folder.made)
     log_file = run.folder.made / LOG
     log = await blobs.put_file(log_file, media_type="text/plain") if log_file.is_file() else None
     monitor = await asyncio.to_thread(read_monitor, run.folder.made / MONITOR)
-    warnings = (monitor.fault,) if monitor is not None and monitor.fault else ()
-    if ended.is_success or cancelled:
+    warnings = ((monitor.fault,) if monitor is not None and monitor.fault else ()) + left_out
+    has_failed = not ended.is_success or (monitor is not None and monitor.state == FAILED)
+    if cancelled or not has_failed:
         return Executed(log, None, cancelled, warnings)
     error = await asyncio.to_thread(_failure, ended, run)
     return Executed(log, error, cancelled, warnings)
@@ -173,6 +183,8 @@ def _failure(ended: Exit, run: Run) -> Invalid:
 
 
 def _ending(ended: Exit) -> str:
+    if ended.is_success:
+        return "ended as if all were well, and says that it failed"
     told = {
         Cause.STOPPED: "was stopped from outside",
         Cause.SECONDS: "took longer than it may and was ended",
