@@ -89,7 +89,7 @@ class ContainerRun:
         try:
             while True:
                 # What closes its output has most likely ended.
-                awaited = {stopping, looks} if reading.done() else {stopping, looks, reading}
+                awaited: set[asyncio.Future[Any]] = {stopping, looks} if reading.done() else {stopping, looks, reading}
                 await asyncio.wait(awaited, timeout=settings.poll_seconds, return_when=asyncio.FIRST_COMPLETED)
                 if self._stop.is_set():
                     return Cause.STOPPED
