@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from schemas.errors import Unavailable
+from schemas.errors import Unavailable, YmirError
 from workers.executors.container_limits import over_a_limit
 from workers.executors.docker_settings import DockerSettings
 from workers.executors.engine import Engine
@@ -62,8 +62,11 @@ class ContainerRun:
     async def attended(self) -> Exit:
         """Start the container and return how it ended. Raises Unavailable, and Invalid if it cannot be started."""
         output = OutputLog(str(self._order.folder.made / LOG), limit=self._settings.log_bytes)
-        # Before it starts, so that nothing is missed.
-        stream = await self._engine.call(self._api.attach, self._container, stdout=True, stderr=True, stream=True)
+        try:  # before it starts, so that nothing is missed
+            stream = await self._engine.call(self._api.attach, self._container, stdout=True, stderr=True, stream=True)
+        except YmirError:
+            output.close()
+            raise
         reading = asyncio.ensure_future(self._engine.call(_taken, stream, output))
         try:
             await self._engine.call(self._api.start, self._container)

@@ -10,12 +10,14 @@ from schemas.annotations import ObjectType
 from schemas.blobs import BlobRef
 from schemas.errors import Fault, Invalid, NotFound, YmirError
 from schemas.executors import Executor, Purpose, Runtime
+from schemas.live_logs import LiveLog
 from schemas.model_parameters import UsesExecutor
 from schemas.outcomes import Outcome
 from schemas.problems import Problem
 from schemas.schema import Digest
-from storage.ports import Blobs, Database, Query
+from storage.ports import Blobs, Database, Documents, Query
 from workers.executors.layout import LOG, MONITOR, Layout, RunFolder
+from workers.executors.live_log import kept_live
 from workers.executors.monitor import FAILED, meaning, read_monitor
 from workers.executors.output_folder import made_safe
 from workers.executors.runtime import Cause, ExecutorRuntime, Exit, Order
@@ -41,6 +43,8 @@ class Run(NamedTuple):
     folder: RunFolder
     layout: Layout
     warnings: tuple[str, ...]
+    logs: Documents[LiveLog]
+    """Where its log is kept while it grows."""
     devices: tuple[str, ...] = ()
     """The GPUs that the attempt has, by their UUIDs."""
 
@@ -97,8 +101,8 @@ async def open_run(
     devices = await _devices(work, parameters)
     folder = RunFolder(work.scratch)
     await asyncio.to_thread(folder.prepare)
-    layout = runtime.layout(executor, folder)
-    return Run(executor, digest, runtime, folder, layout, _changed(executor, digest), devices)
+    layout, logs = runtime.layout(executor, folder), database.documents(LiveLog)
+    return Run(executor, digest, runtime, folder, layout, _changed(executor, digest), logs, devices)
 
 
 async def execute(
@@ -114,19 +118,20 @@ async def execute(
     When the task is cancelled the run is ended and what is there can be collected. When it was lost or is handed over
     the run is ended too, and the cancellation goes on.
     """
-    cancelled = False
+    cancelled, work.is_logging = False, True
+    log_file = run.folder.made / LOG
     try:
-        ended = await run.runtime.run(
-            Order(run.executor, run.folder, work.task.id, work.task.epoch, run.devices, shared_memory_bytes),
-            progress=lambda fraction: work.progress(PREPARED + (RAN - PREPARED) * fraction, phase),
-        )
+        async with kept_live(log_file, work.task, logs=run.logs, now=work.now):
+            ended = await run.runtime.run(
+                Order(run.executor, run.folder, work.task.id, work.task.epoch, run.devices, shared_memory_bytes),
+                progress=lambda fraction: work.progress(PREPARED + (RAN - PREPARED) * fraction, phase),
+            )
     except asyncio.CancelledError:
         if work.stopping is not Stopping.CANCELLED:
             raise
         ended, cancelled = Exit(0, Cause.STOPPED), True
     work.progress(RAN, "collecting")
     left_out = await asyncio.to_thread(made_safe, run.folder.made)
-    log_file = run.folder.made / LOG
     log = await blobs.put_file(log_file, media_type="text/plain") if log_file.is_file() else None
     monitor = await asyncio.to_thread(read_monitor, run.folder.made / MONITOR)
     warnings = ((monitor.fault,) if monitor is not None and monitor.fault else ()) + left_out
