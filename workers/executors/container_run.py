@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 
@@ -16,6 +16,9 @@ from workers.executors.layout import LOG, MONITOR
 from workers.executors.monitor import read_monitor
 from workers.executors.output_log import OutputLog
 from workers.executors.runtime import Cause, Exit, Order
+
+if TYPE_CHECKING:
+    from docker.types import CancellableStream
 
 # An engine that is being restarted has its time; it ends the containers meanwhile, or finds them again.
 AWAY_SECONDS: Final = 60.0
@@ -149,12 +152,14 @@ class ContainerRun:
         return await self._state()
 
 
-def _taken(stream: Iterable[bytes], output: OutputLog) -> None:
+def _taken(stream: "CancellableStream", output: OutputLog) -> None:
     try:
         for data in stream:
             output.write(data)
     finally:
         output.close()
+        # The stream's own close gives up, with the socket open, where the other side was first.
+        stream._response.close()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
 
 
 def _code(code: int) -> int:

@@ -65,6 +65,8 @@ class Engine:
     def close(self) -> None:
         """Let go of the threads; a call that hangs ends with the process."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if "client" in vars(self):
+            self.client.close()
 
 
 @contextmanager
