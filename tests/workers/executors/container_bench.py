@@ -10,6 +10,7 @@ from schemas.annotations import ObjectType
 from schemas.executors import Executor, Limits, Runtime
 from schemas.schema import derived_id, new_id
 from tests.factories import NOON
+from tests.faults.waiting import until
 from workers.executors.docker import DockerRuntime
 from workers.executors.docker_settings import DockerSettings
 from workers.executors.engine import Engine
@@ -72,6 +73,8 @@ class Bench:
 
 async def comes(path: Path) -> None:
     """Wait until a script has made a file."""
-    async with asyncio.timeout(COMES_SECONDS):
-        while not path.exists():
-            await asyncio.sleep(0.02)
+
+    async def is_there() -> bool:
+        return await asyncio.to_thread(path.exists)
+
+    await until(is_there, seconds=COMES_SECONDS)

@@ -167,7 +167,7 @@ async def test_an_attempt_ends_what_is_left_of_the_one_before(bench: Bench) -> N
     exited = await bench.runtime.run(bench.order("exit 0\n", epoch=2), progress=lambda _: None)
 
     assert exited.is_success
-    assert not (await asyncio.gather(first, return_exceptions=True))[0] == Exit(0, Cause.ENDED)
+    assert (await asyncio.gather(first, return_exceptions=True))[0] != Exit(0, Cause.ENDED)
 
 
 async def test_what_root_writes_where_it_is_allowed_can_be_removed(bench: Bench) -> None:

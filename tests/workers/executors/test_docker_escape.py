@@ -116,7 +116,8 @@ async def test_the_ways_are_tried_as_they_would_succeed(bench: Bench, listeners:
 
 async def test_root_by_name_is_still_shut_in(bench: Bench, tmp_path: Path) -> None:
     script = (
-        "exec 2>/dev/null\nid -u\ntouch /in/new && echo OUT; mount -t tmpfs none /mnt && echo OUT; mknod /tmp/d b 254 0 && echo OUT\n"
+        "exec 2>/dev/null\nid -u\ntouch /in/new && echo OUT; mount -t tmpfs none /mnt && echo OUT\n"
+        "mknod /tmp/d b 254 0 && echo OUT\n"
         f"ls {tmp_path} && echo OUT; echo x > /proc/sys/kernel/core_pattern && echo OUT\n"
         "grep -c . /proc/net/dev; chown 5:5 /out/models && echo changed\n"
     )
