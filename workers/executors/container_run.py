@@ -152,7 +152,7 @@ class ContainerRun:
         return await self._state()
 
 
-def _taken(stream: "CancellableStream", output: OutputLog) -> None:
+def _taken(stream: "CancellableStream[bytes]", output: OutputLog) -> None:
     try:
         for data in stream:
             output.write(data)

@@ -171,6 +171,6 @@ def test_the_size_of_shared_memory_is_read_as_docker_reads_it(asked: str | int |
 
 
 @pytest.mark.parametrize("asked", ["much", "-1G", "0", "1G; rm", ["16G"], "9" * 40])
-def test_what_is_no_size_of_shared_memory_is_refused(asked: str | list[str]) -> None:
+def test_what_is_no_size_of_shared_memory_is_refused(asked: JsonValue) -> None:
     with pytest.raises(Invalid, match="shm_size"):
         shared_memory_bytes({"shm_size": asked})

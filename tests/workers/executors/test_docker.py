@@ -7,6 +7,7 @@ import os
 import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ async def test_a_container_has_the_folders_of_the_contract_and_nothing_of_the_wo
 
 
 async def test_limits_are_set_on_the_container(bench: Bench) -> None:
-    limits = {"memory_bytes": 200 << 20, "processes": 77, "cpus": 0.5, "shared_memory_bytes": 64 << 20}
+    limits: dict[str, Any] = {"memory_bytes": 200 << 20, "processes": 77, "cpus": 0.5, "shared_memory_bytes": 64 << 20}
     script = (
         "cd /sys/fs/cgroup\n"
         "cat memory/memory.limit_in_bytes memory.max 2>/dev/null\n"
