@@ -128,6 +128,7 @@ async def execute(
             )
     except asyncio.CancelledError:
         if work.stopping is not Stopping.CANCELLED:
+            await asyncio.to_thread(made_safe, run.folder.made)  # or its folder could not be removed
             raise
         ended, cancelled = Exit(0, Cause.STOPPED), True
     work.progress(RAN, "collecting")
