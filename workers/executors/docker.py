@@ -11,7 +11,7 @@ import yaml
 
 from schemas.errors import YmirError
 from schemas.executors import Executor
-from schemas.schema import Digest
+from schemas.schema import Digest, Id
 from workers.executors.container_run import ContainerRun
 from workers.executors.containers import (
     ROOT,
@@ -24,7 +24,7 @@ from workers.executors.docker_settings import DockerSettings
 from workers.executors.engine import Engine
 from workers.executors.images import Image, Images
 from workers.executors.layout import Layout, RunFolder
-from workers.executors.removing import remove_attempts
+from workers.executors.removing import labelled, remove_attempts
 from workers.executors.runtime import Exit, Order
 
 MANIFEST: Final = "/img-man/manifest.yaml"
@@ -44,6 +44,7 @@ class DockerRuntime:
         self._settings = settings or DockerSettings()
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._read_only: dict[Digest, bool] = {}
+        self._running: set[tuple[Id, int]] = set()
 
     def layout(self, executor: Executor, folder: RunFolder) -> Layout:  # noqa: ARG002 - the same for all
         """Return the folders of the contract."""
@@ -57,9 +58,11 @@ class DockerRuntime:
         """Run the image's default command; see the port. Raises Unavailable, and Invalid for what cannot be started."""
         image = await self._image(order.executor)
         read_only = await self._is_read_only(image)
-        stop = asyncio.Event()
+        stop, attempt = asyncio.Event(), (order.task, order.epoch)
+        self._running.add(attempt)
         # Not to be cancelled on the way: whatever it has made by then, it removes.
         running = asyncio.ensure_future(self._run(order, image, stop, progress, read_only=read_only))
+        running.add_done_callback(lambda _: self._running.discard(attempt))
         try:
             return await asyncio.shield(running)
         finally:
@@ -67,6 +70,13 @@ class DockerRuntime:
             await asyncio.wait({running})
             if (error := running.exception()) is not None:
                 log.warning("a container ended with an error", task=order.task, error=str(error))
+
+    async def is_gone(self, task: Id, epoch: int) -> bool:
+        """Return whether the engine has no container of an attempt, and this process makes none. Raises Unavailable."""
+        if (task, epoch) in self._running:
+            return False
+        found = await labelled(self._engine, self._deployment, task=task)
+        return all(one.epoch != epoch for one in found)
 
     async def _run(
         self,

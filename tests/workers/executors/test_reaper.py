@@ -18,6 +18,7 @@ from storage.sqlite import open_database
 from tests.factories import NOON, a_task
 from tests.faults.sizes import IS_FULL
 from tests.workers.executors.container_bench import Bench, comes
+from workers.executors.docker import DockerRuntime
 from workers.executors.reaper import Reaper
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -44,13 +45,18 @@ async def test_a_current_attempt_stays_and_goes_as_soon_as_it_is_another(bench: 
     claimed = a_task(id=bench.task).claimed(by="worker", at=NOON)
     await tasks.add(claimed)
     reaper = Reaper(bench.engine, deployment=bench.deployment, tasks=tasks, seconds=1)
+    another = DockerRuntime(bench.engine, deployment=bench.deployment)
+    assert await another.is_gone(bench.task, 1)
     run = await hanging(bench)
 
     assert await reaper.reap() == 0
+    assert not await another.is_gone(bench.task, 1)
+    assert await another.is_gone(bench.task, 2)
 
     await tasks.replace(claimed.orphaned(at=NOON), was=claimed)
     assert await reaper.reap() == 1
     assert await bench.containers() == []
+    assert await another.is_gone(bench.task, 1)
     await asyncio.gather(run, return_exceptions=True)
 
 
