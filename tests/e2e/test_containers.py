@@ -26,7 +26,7 @@ from tests.deploy.docker_client import Docker
 from tests.e2e.service import Service, served
 from tests.factories import NOON
 from tests.faults.waiting import until
-from tests.servers.executor_images import built, tiny_detector
+from tests.servers.executor_images import TINY_DETECTOR, built, tiny_detector
 from workers.executors.containers import DEPLOYMENT as DEPLOYED
 from workers.executors.containers import TASK
 
@@ -91,26 +91,11 @@ def an_executor(name: str, image: str) -> Executor:
     )
 
 
-async def test_the_loop_runs_in_containers_that_are_gone_afterwards(
-    service: Service, docker_settings: Mapping[str, str], tmp_path: Path
-) -> None:
-    async with service.client() as client:
-        running = await started(client, tmp_path)
-        await running.rounds(MINED, count=1, picks=10)
-        models = [model async for model in client.items(Model, f"/v1/projects/{PROJECT}/models")]
-        executors = [executor async for executor in client.items(Executor, "/v1/executors")]
-
-    assert len(models) == 2
-    image = next(executor.reference for executor in executors if executor.name == "detector")
-    assert models[0].executor_digest == Docker(docker_settings).inspected(image, ".Id")
-    assert containers(docker_settings) == ""
-
-
-async def test_a_training_is_seen_killed_with_its_service_run_again_and_cancelled(
+async def test_a_loop_in_containers_is_seen_survives_its_service_and_can_be_cancelled(
     service: Service, docker_settings: Mapping[str, str], tmp_path: Path
 ) -> None:
     async with service.client(patience_seconds=WAIT_SECONDS) as client:
-        await started(client, tmp_path)
+        await check_the_loop_leaves_models_and_no_container(client, docker_settings, tmp_path)
 
         task = await client.submit(PROJECT, training("slow"))
         await check_it_is_seen(client, task)
@@ -127,6 +112,18 @@ async def test_a_training_is_seen_killed_with_its_service_run_again_and_cancelle
         await check_it_can_be_cancelled(client, docker_settings)
         with pytest.raises(Exception, match=r"without writing models/result\.yaml"):
             await client.ended(await client.submit(PROJECT, training("idle")))
+
+
+async def check_the_loop_leaves_models_and_no_container(
+    client: Client, docker_settings: Mapping[str, str], folder: Path
+) -> None:
+    """Training, mining, inference and evaluation run; the models name the image."""
+    running = await started(client, folder)
+    await running.rounds(MINED, count=1, picks=10)
+    models = [model async for model in client.items(Model, f"/v1/projects/{PROJECT}/models")]
+    assert len(models) == 2
+    assert models[0].executor_digest == Docker(docker_settings).inspected(TINY_DETECTOR, ".Id")
+    assert containers(docker_settings) == ""
 
 
 async def check_it_is_seen(client: Client, task: Task) -> None:
