@@ -26,8 +26,11 @@ from storage.cache import BlobCache
 from storage.clock import utc_now
 from storage.ports import Database
 from storage.process import bound_to, end_in, log_to_stderr, stop_requested
+from storage.settings import read_settings
 from storage.sqlite import open_database
 from workers.delivery.sending import sender_of
+from workers.executors.docker_settings import DockerSettings
+from workers.executors.docker_setup import docker_parts, named_folder
 from workers.executors.process import ProcessRuntime
 from workers.executors.registering import inspected, register
 from workers.executors.registry import BUILT_IN
@@ -95,13 +98,16 @@ async def running(address: Address) -> AsyncIterator[None]:
             import_roots=importing.import_roots,
             inspect_executor=partial(inspected, roots=(BUILT_IN,)),
         )
+        docker = stack.enter_context(
+            docker_parts(read_settings(DockerSettings), database=database, stores=named_folder(data))
+        )
         tools = Toolbox(
             database=database,
             blobs=services.blobs,
             library=services.library,
             cache=BlobCache(services.blobs, settings.cache, CACHE_BYTES),
             pool=await stack.enter_async_context(open_pool()),
-            runtimes={Runtime.PROCESS: ProcessRuntime()},
+            runtimes={Runtime.PROCESS: ProcessRuntime(), **docker.runtimes},
             importing=importing,
             sender=await stack.enter_async_context(sender_of(settings)),
             labeling=await stack.enter_async_context(labeling_tools(services.labeling, database=database)),
@@ -109,7 +115,14 @@ async def running(address: Address) -> AsyncIterator[None]:
         )
         await _first_start(database, data)
         await asyncio.to_thread(emptied, settings.scratch)
-        work = working(tools, bus=services.bus, event_log=services.event_log, settings=settings, alone=True)
+        work = working(
+            tools,
+            bus=services.bus,
+            event_log=services.event_log,
+            settings=settings,
+            reapers=docker.reapers,
+            alone=True,
+        )
         await stack.enter_async_context(work)
         await stack.enter_async_context(answering(acting_on_rules(build_app(services)), address.socket))
         yield

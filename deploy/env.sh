@@ -40,6 +40,8 @@ setting YMIR_MONGO_REPLICA_KEY "$(secret)"
 setting YMIR_S3_SECRET_KEY "$(secret)"
 setting YMIR_WORK "${YMIR_WORK:-/var/lib/ymir/work}"
 setting YMIR_IMPORT "${YMIR_IMPORT:-/var/lib/ymir/import}"
+setting YMIR_WORKER_SLOTS "${YMIR_WORKER_SLOTS:-{\"data\": 2, \"executor\": 1, \"service\": 2\}}"
+setting YMIR_DOCKER_GROUP "${YMIR_DOCKER_GROUP:-$(stat -c %g /var/run/docker.sock 2>/dev/null || echo 999)}"
 setting YMIR_PUBLISH "${YMIR_PUBLISH:-127.0.0.1:8080}"
 setting YMIR_PUBLIC_URL "${YMIR_PUBLIC_URL:-http://127.0.0.1:8080}"
 

@@ -1,13 +1,26 @@
 """Executors: registered programs that train, mine or infer by the container contract."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
-from pydantic import Field, JsonValue, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, JsonValue, PositiveFloat, PositiveInt
 
 from schemas.annotations import ObjectType
 from schemas.projects import Description
 from schemas.schema import Digest, Document, Id, Instant, Name, Schema
+
+NOT_OF_ITS_OWN: Final = frozenset({"host", "none", "default"})
+
+
+def _is_a_network(name: str) -> str:
+    """Return the name of a network that a container can join without seeing all that the host sees."""
+    if name in NOT_OF_ITS_OWN:
+        message = "it must be a network of the engine such as bridge, not the host's own"
+        raise ValueError(message)
+    return name
+
+
+NetworkName = Annotated[Name, AfterValidator(_is_a_network)]
 
 
 class Runtime(StrEnum):
@@ -31,6 +44,18 @@ class Limits(Schema):
     seconds: PositiveFloat | None = None
     memory_bytes: PositiveInt | None = None
     output_bytes: PositiveInt | None = None
+    """Bytes that it may write under ``/out``."""
+    layer_bytes: PositiveInt | None = None
+    """Bytes that it may write elsewhere in its container, which are gone with it."""
+    shared_memory_bytes: PositiveInt | None = None
+    """The size of ``/dev/shm`` at most, whatever a configuration asks for with ``shm_size``."""
+    cpus: PositiveFloat | None = None
+    processes: PositiveInt | None = None
+    """Processes and threads at once."""
+    network: NetworkName | None = None
+    """A network of the Docker engine, such as ``bridge``, that a container joins; None: it has no network."""
+    run_as_root: bool = False
+    """Whether a container runs as root: without new privileges, and with no capability but to handle files."""
 
 
 class ExecutorSubmission(Schema):

@@ -13,6 +13,7 @@ from schemas.iterations import Iteration
 from schemas.keys import ApiKey
 from schemas.labeling import LabelingItem, LabelingJob
 from schemas.letters import DeadLetter
+from schemas.live_logs import LiveLog
 from schemas.manifests import Segment
 from schemas.models import Model
 from schemas.projects import ClassList, Project
@@ -39,6 +40,7 @@ KINDS: Final[tuple[type[Document], ...]] = (
     Iteration,
     LabelingItem,
     LabelingJob,
+    LiveLog,
     LoggedEvent,
     Model,
     PartialUpload,

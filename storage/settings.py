@@ -49,11 +49,12 @@ class StoreSettings(BaseSettings):
 
 def read_settings(kind: type[S]) -> S:
     """Return settings as the environment has them; raise Invalid naming every variable at fault, and no value."""
+    prefix = kind.model_config.get("env_prefix", PREFIX)
     try:
         return kind()
     except ValidationError as error:
         faults = [
-            Fault(f"{PREFIX}{'_'.join(map(str, one['loc'][:1])).upper()}: {one['msg']}.") for one in error.errors()
+            Fault(f"{prefix}{'_'.join(map(str, one['loc'][:1])).upper()}: {one['msg']}.") for one in error.errors()
         ]
     except SettingsError as error:
         faults = [Fault(f"{error}.")]

@@ -24,6 +24,8 @@ from storage.production import open_stores
 from storage.readiness import BUS, VITAL, Readiness
 from storage.settings import StoreSettings, read_settings
 from workers.delivery.sending import sender_of
+from workers.executors.docker_settings import DockerSettings
+from workers.executors.docker_setup import docker_parts, named_stores
 from workers.executors.process import ProcessRuntime
 from workers.executors.registering import register
 from workers.health import telling
@@ -46,16 +48,19 @@ def main() -> int:
     log_to_stderr()
     try:
         stores, importing = read_settings(StoreSettings), read_settings(ImportSettings)
-        asyncio.run(_work(stores, _named(read_settings(WorkerSettings)), importing))
+        containers = read_settings(DockerSettings)
+        asyncio.run(_work(stores, _named(read_settings(WorkerSettings)), importing, containers))
     except YmirError as error:
         print(error.detail, error.step, file=sys.stderr)
         return 1
     return 0
 
 
-async def _work(stores: StoreSettings, settings: WorkerSettings, importing: ImportSettings) -> None:
+async def _work(
+    stores: StoreSettings, settings: WorkerSettings, importing: ImportSettings, containers: DockerSettings
+) -> None:
     stop = stop_requested()
-    async with running(stores, settings, importing):
+    async with running(stores, settings, importing, containers):
         log.info("working", worker=settings.worker, slots=settings.slots)
         await stop.wait()
         log.info("stopping")
@@ -63,18 +68,27 @@ async def _work(stores: StoreSettings, settings: WorkerSettings, importing: Impo
 
 
 @asynccontextmanager
-async def running(stores: StoreSettings, settings: WorkerSettings, importing: ImportSettings) -> AsyncIterator[None]:
+async def running(
+    stores: StoreSettings,
+    settings: WorkerSettings,
+    importing: ImportSettings,
+    containers: DockerSettings | None = None,
+) -> AsyncIterator[None]:
     """Work on the stores, as soon as they are there; what runs at the end is handed over."""
     async with AsyncExitStack() as stack:
         settings = settings.model_copy(update={"work": stack.enter_context(own_part(settings.work))})
         database, blobs, bus = await stack.enter_async_context(open_stores(stores))
+        processes = {Runtime.PROCESS: ProcessRuntime()} if settings.process_executors else {}
+        docker = stack.enter_context(
+            docker_parts(containers or DockerSettings(), database=database, stores=named_stores(stores))
+        )
         tools = Toolbox(
             database=database,
             blobs=blobs,
             library=Library(database, blobs),
             cache=BlobCache(blobs, settings.cache, settings.cache_bytes),
             pool=await stack.enter_async_context(open_pool()),
-            runtimes={Runtime.PROCESS: ProcessRuntime()} if settings.process_executors else {},
+            runtimes={**processes, **docker.runtimes},
             importing=importing,
             sender=await stack.enter_async_context(sender_of(settings)),
             labeling=await stack.enter_async_context(
@@ -90,7 +104,8 @@ async def running(stores: StoreSettings, settings: WorkerSettings, importing: Im
         registering = asyncio.create_task(insist(registered, what="registering executors"))
         stack.callback(registering.cancel)
         event_log = EventLog(database, stores.source)
-        await stack.enter_async_context(working(tools, bus=bus, event_log=event_log, settings=settings))
+        work = working(tools, bus=bus, event_log=event_log, settings=settings, reapers=docker.reapers)
+        await stack.enter_async_context(work)
         yield
 
 

@@ -11,6 +11,7 @@ import structlog
 from schemas.errors import Invalid, Unavailable
 from schemas.hosts import Host
 from schemas.letters import DeadLetter
+from schemas.live_logs import LiveLog
 from schemas.requests import RememberedRequest
 from schemas.schema import Document, Id, to_text
 from schemas.service_parameters import OF_THE_SERVICE
@@ -60,6 +61,7 @@ class Housekeeping:
         await self._forget(Task, DELIVERED, before=now - timedelta(days=settings.event_days))
         in_use = (await unfinished(self._database.documents(Task))).ids
         await self._forget(Upload, before=now - timedelta(days=settings.upload_days), but=in_use)
+        await self._forget(LiveLog, before=now - timedelta(hours=1), but=in_use, since="written_at")
         await self._forget(PartialUpload, before=now, since="expires_at")
         await self._forget(UploadPart, before=now, since="expires_at")
         await self._forget(Host, before=now - timedelta(days=HOST_DAYS), since="seen_at")

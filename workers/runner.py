@@ -10,11 +10,13 @@ from typing import Any
 import structlog
 
 from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.live_logs import LiveLog
 from schemas.outcomes import Outcome, Pause
 from schemas.tasks import Task, TaskState
 from storage.announcing import Announcer
 from storage.ports import Bus, Clock, Database
 from workers import metrics
+from workers.executors.live_log import forget_live
 from workers.failures import instance_of, verdict
 from workers.ownership import Lost, Ownership, claim
 from workers.records import keep, reserve
@@ -77,6 +79,8 @@ class Runner:
                 log.warning("task was lost to another worker")
             finally:
                 await asyncio.to_thread(rmtree, scratch, ignore_errors=True)
+                if work.is_logging:
+                    await self._beside(forget_live(task, logs=self._database.documents(LiveLog)))
 
     def stop(self) -> None:
         """Stop every handler, also of tasks that are yet to be run: another worker will start them anew."""

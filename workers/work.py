@@ -57,6 +57,8 @@ class Work(Generic[P_co]):
         self.now = now
         self.gpus = gpus
         self.stopping: Stopping | None = None
+        self.is_logging = False
+        """Whether the log of an executor is kept while it grows, to be forgotten with the end."""
         self.reported = task.progress
 
     def progress(self, fraction: float, phase: str = "") -> None:

@@ -32,7 +32,8 @@ def own_part(work: Path) -> Iterator[Path]:
 def emptied(folder: Path) -> None:
     """Leave a folder without what a process that was killed left in it."""
     rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    # What a container that is about to be reaped still writes there may keep it from going.
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _first_free(work: Path) -> tuple[Path, IO[bytes]]:

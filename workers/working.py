@@ -1,7 +1,7 @@
 """A worker at work: it answers doorbells, sweeps, keeps house and what is none of ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from schemas.parameters import Slot
@@ -16,6 +16,7 @@ from workers.dead_letters import DeadLetters
 from workers.delivery.dispatching import Dispatcher
 from workers.executors.gpu_host import GpuHost
 from workers.executors.gpu_keeping import END_SECONDS, GpuKeeping
+from workers.executors.reaper import Reaper
 from workers.housekeeping import Housekeeping
 from workers.runner import Runner
 from workers.settings import WorkerSettings
@@ -25,7 +26,13 @@ from workers.toolbox import Toolbox, handlers, what_is_over
 
 @asynccontextmanager
 async def working(
-    tools: Toolbox, *, bus: Bus, event_log: EventLog, settings: WorkerSettings, alone: bool = False
+    tools: Toolbox,
+    *,
+    bus: Bus,
+    event_log: EventLog,
+    settings: WorkerSettings,
+    reapers: Sequence[Reaper] = (),
+    alone: bool = False,
 ) -> AsyncIterator[None]:
     """Work until the end, and hand over then what runs.
 
@@ -59,6 +66,7 @@ async def working(
     dispatcher = Dispatcher(database=tools.database, bus=bus, clock=utc_now)
     webhooks = Follower("webhooks", dispatcher.dispatch, database=tools.database, event_log=event_log, bus=bus)
     jobs = [consumer.run, sweep.run, housekeeping.run, dead_letters.run, webhooks.run]
+    jobs += [reaper.run for reaper in reapers]
     if Slot.GPU in settings.slots:
         jobs.append(_keeping(gpus, tools, settings=settings, alone=alone).run)
     if alone:

@@ -18,6 +18,7 @@ from gateway.replies import reply
 from gateway.services import CALLER, SERVICES
 from schemas.blobs import BlobRef
 from schemas.errors import NotFound
+from schemas.live_logs import LiveLog
 from schemas.pages import Page
 from schemas.reports import Report
 from schemas.task_types import AskedParameters
@@ -99,8 +100,11 @@ async def retry_task(request: web.Request) -> web.Response:
 
 @routes.get("/v1/tasks/{id}/log", media_type="text/plain")
 async def show_log(request: web.Request) -> web.StreamResponse:
-    """Send what the executor of a task wrote."""
+    """Send what the executor of a task wrote; while it runs, the last of it, some seconds old at most."""
     task = await task_of(request)
+    if task.log is None:
+        for live in await request.app[SERVICES].database.documents(LiveLog).get_many([task.id]):
+            return web.Response(text=live.shown(), content_type="text/plain", headers={"Cache-Control": "no-store"})
     return await _file(request, task, task.log, kind="log", media_type="text/plain; charset=utf-8")
 
 

@@ -1,5 +1,6 @@
 """docker-compose.yml keeps the rules of a deployment, and both versions of Compose read it."""
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ FILE = ROOT / "docker-compose.yml"
 OTHER_S3 = ROOT / "deploy" / "s3-rclone.yml"
 WHOLE: Mapping[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES: Mapping[str, Mapping[str, Any]] = WHOLE["services"]
-OURS = {"gateway", "worker", "gpu-worker", "s3-folder"}
+OURS = {"gateway", "worker", "executor-worker", "gpu-worker", "s3-folder"}
 # They end at once.
 ONCE = {"s3-folder"}
 PINNED = re.compile(r"^[^:]+:(\d+\.\d+(\.\d+)?|RELEASE\.[\dTZ-]+)$")
@@ -86,13 +87,23 @@ def test_only_the_gateway_is_published_and_only_to_this_host() -> None:
     assert published == {"gateway": ["${YMIR_PUBLISH:-127.0.0.1:8080}:8080"]}
 
 
-@pytest.mark.parametrize("name", ["worker", "gpu-worker"])
+@pytest.mark.parametrize("name", ["worker", "executor-worker", "gpu-worker"])
 def test_a_worker_sees_its_work_folder_under_the_path_of_the_host(name: str) -> None:
     work, *_ = SERVICES[name]["volumes"]
 
     assert work["type"] == "bind"
     assert re.findall(r"\$\{(\w+)", work["source"] + work["target"]) == ["YMIR_WORK", "YMIR_WORK"]
     assert SERVICES[name]["environment"]["YMIR_WORK"] == "${YMIR_WORK}"
+
+
+def test_only_workers_of_containers_have_the_socket_of_the_engine_and_those_do_nothing_else() -> None:
+    mounted = {name for name, service in SERVICES.items() if "docker.sock" in str(service.get("volumes", ""))}
+
+    assert mounted == {"executor-worker", "gpu-worker"}
+    for name in mounted:
+        assert json.loads(SERVICES[name]["environment"]["YMIR_SLOTS"]).keys() <= {"executor", "gpu"}
+        assert SERVICES[name]["group_add"] == ["${YMIR_DOCKER_GROUP:-999}"]
+        assert SERVICES[name]["profiles"]
 
 
 def test_every_named_volume_is_declared() -> None:
@@ -108,7 +119,7 @@ def test_every_named_volume_is_declared() -> None:
 def test_each_compose_reads_the_files(docker: Docker, tmp_path: Path, more: list[str]) -> None:
     for read in configured(docker, env_file(tmp_path), *more):
         assert read.returncode == 0, read.stderr
-        assert set(yaml.safe_load(read.stdout)["services"]) >= SERVICES.keys() - {"gpu-worker"}
+        assert set(yaml.safe_load(read.stdout)["services"]) >= SERVICES.keys() - {"executor-worker", "gpu-worker"}
 
 
 @pytest.mark.slow

@@ -10,7 +10,8 @@ from pydantic_core import to_json
 from pydantic_settings import BaseSettings
 
 from gateway.settings import GatewaySettings
-from storage.settings import PREFIX, StoreSettings
+from storage.settings import StoreSettings
+from workers.executors.docker_settings import DockerSettings
 from workers.importing.settings import ImportSettings
 from workers.settings import WorkerSettings
 
@@ -19,6 +20,7 @@ CLASSES: Final[Mapping[str, type[BaseSettings]]] = {
     "Stores: the gateway and every worker": StoreSettings,
     "Gateway": GatewaySettings,
     "Worker": WorkerSettings,
+    "Containers of executors: workers, and `ymir serve`": DockerSettings,
     "Imports: workers, and `ymir serve`": ImportSettings,
 }
 HEAD: Final = """\
@@ -39,9 +41,10 @@ def page() -> str:
 
 def _section(title: str, kind: type[BaseSettings]) -> Iterator[str]:
     yield from (f"## {title}", "", "| variable | default | what it says |", "|---|---|---|")
+    prefix = kind.model_config.get("env_prefix", "")
     for name, field in kind.model_fields.items():
         told = " ".join((field.description or "").split()).replace("``", "`").replace("|", "\\|")
-        yield f"| `{PREFIX}{name.upper()}` | {_default(field)} | {told} |"
+        yield f"| `{prefix}{name.upper()}` | {_default(field)} | {told} |"
     yield ""
 
 

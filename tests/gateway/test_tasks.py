@@ -16,6 +16,7 @@ from schemas.datasets import Tag, tag_id
 from schemas.errors import Unavailable
 from schemas.executors import Purpose
 from schemas.labeling import JobState, LabelingJob
+from schemas.live_logs import LiveLog
 from schemas.outcomes import Outcome
 from schemas.parameters import Slot
 from schemas.schema import new_id
@@ -375,6 +376,18 @@ async def test_the_files_of_a_task_are_sent(api: Api, world: World) -> None:
     assert await sent.read() == b"PK"
     assert sent.content_type == "application/zip"
     assert f"{ended.id}.zip" in sent.headers["Content-Disposition"]
+
+
+async def test_the_log_of_a_running_task_is_what_it_has_printed_so_far(api: Api, world: World) -> None:
+    running = a_task(project=world.project.id).claimed(by=WORKER, at=NOON)
+    await world.add(running)
+    await world.add(LiveLog(id=running.id, epoch=1, left_out=7, text="epoch 2\n", written_at=NOON))
+
+    response = await api.raw("GET", f"/v1/tasks/{running.id}/log")
+
+    assert await response.text() == "[... 7 bytes before ...]\nepoch 2\n"
+    assert response.content_type == "text/plain"
+    assert response.headers["Cache-Control"] == "no-store"
 
 
 async def test_a_file_that_a_task_has_not_written_is_not_found(api: Api, world: World) -> None:

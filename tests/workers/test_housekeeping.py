@@ -8,6 +8,7 @@ from schemas.events import EventType, Fact, LoggedEvent
 from schemas.exchange_parameters import ImportParameters, ImportSource
 from schemas.hosts import Host
 from schemas.letters import DeadLetter, ForeignMessage
+from schemas.live_logs import LiveLog
 from schemas.outcomes import Outcome
 from schemas.requests import RememberedRequest
 from schemas.schema import Document, digest_of, new_id
@@ -33,6 +34,7 @@ async def test_old_events_requests_uploads_letters_and_machines_go_and_the_other
             await database.documents(Upload).add(
                 Upload(id=new_id(), name="zip", blob=BLOB, created_by="somebody", created_at=at)
             )
+            await database.documents(LiveLog).add(LiveLog(id=new_id(), epoch=1, text="", written_at=at))
             letter = DeadLetter.of(ForeignMessage("", new_id(), b""), body=BLOB, at=old)
             await database.documents(DeadLetter).add(letter.came_again(at=at))
             await database.documents(Host).add(Host(id=new_id(), name="host", seen_at=at))
@@ -40,8 +42,8 @@ async def test_old_events_requests_uploads_letters_and_machines_go_and_the_other
         house = Housekeeping(database=database, event_log=event_log, clock=lambda: NOON, settings=settings)
         await house.tidy()
 
-        kinds: tuple[type[Document], ...] = (LoggedEvent, RememberedRequest, Upload, DeadLetter, Host)
-        assert [await database.documents(kind).count() for kind in kinds] == [2, 2, 2, 2, 2]
+        kinds: tuple[type[Document], ...] = (LoggedEvent, RememberedRequest, Upload, LiveLog, DeadLetter, Host)
+        assert [await database.documents(kind).count() for kind in kinds] == [2, 2, 2, 2, 2, 2]
         assert await event_log.oldest() == 2
 
 

@@ -21,6 +21,7 @@ from tests.workers.loop_world import (
     comes,
     config_of,
     model_of,
+    python,
     signals,
     trains,
 )
@@ -374,3 +375,33 @@ async def test_an_unknown_format_is_refused(world: World) -> None:
         await trained(world, await an_attempt(world, config={"export_format": "voc:lmdb"}))
 
     assert "voc:raw" in caught.value.step
+
+
+@pytest.mark.parametrize("place", ["models", "models/result.yaml", "ymir-executor-out.log", "monitor.txt"])
+async def test_nothing_outside_of_its_folder_is_read_through_a_link(world: World, place: str) -> None:
+    outside = world.folder / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("hush-hush")
+    (outside / "result.yaml").write_text("model_stages: {hush: {files: [secret], mAP: 0.5}}\n")
+    target = {"models": outside, "models/result.yaml": outside / "result.yaml"}.get(place, outside / "secret")
+    link = f"place = pathlib.Path(out['root_dir'], {place!r})\n"
+    link += "import shutil; shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)\n"
+    await world.executor(python(f"{link}place.symlink_to({str(target)!r})\n"))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert outcome.problem is not None
+    assert outcome.records == ()
+    assert "hush" not in outcome.model_dump_json()
+    assert outcome.log is None or b"hush" not in await world.blobs.get(outcome.log.digest)
+    assert any("link, special file" in warning for warning in outcome.warnings)
+
+
+async def test_an_executor_that_says_it_failed_has_failed_though_it_ends_well(world: World) -> None:
+    await world.executor(trains("open(out['monitor_file'], 'w').write('t\\t1\\t1\\t4\\t300003\\n')"))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert outcome.problem is not None
+    assert "300003: an image format is not supported" in outcome.problem.detail
+    assert len(model_of(outcome).stages) == 2

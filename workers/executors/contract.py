@@ -1,6 +1,7 @@
 """The two files that tell an executor what to do: env.yaml and config.yaml of protocol 1.1.0."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -50,6 +51,7 @@ RESERVED: Final = frozenset(
 )
 # Honoured for every executor, whether its template names them or not.
 ALWAYS_KNOWN: Final = frozenset({"export_format", "shm_size"})
+SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,3})?)([bkmgt]?)(?:i?b)?")
 ALIASES: Final = {"det-ark": "ark", "det-voc": "voc", "seg-coco": "coco", "": "voc"}
 
 
@@ -166,6 +168,20 @@ def export_format(config: Mapping[str, JsonValue]) -> ExportFormat:
             step=f"Use one of: {', '.join(f'{known}:raw' for known in ExportFormat)}.",
         )
     return ExportFormat(name)
+
+
+def shared_memory_bytes(config: Mapping[str, JsonValue]) -> int | None:
+    """Return the size of shared memory that a config asks for with ``shm_size``, such as 16G; None if it says nothing.
+
+    Raise Invalid if it is no size.
+    """
+    asked = config.get("shm_size")
+    if asked is None or asked == "":
+        return None
+    size = SIZE.fullmatch(str(asked).strip().lower())
+    if size is None or float(size[1]) <= 0:
+        raise Invalid(f"The shm_size {asked!r} is no size.", step="Write it as 16G, 512M or a number of bytes.")
+    return int(float(size[1]) * 1024 ** "bkmgt".index(size[2] or "b"))
 
 
 def _overwritten(key: str) -> str:

@@ -1,6 +1,8 @@
 """monitor.txt: how far an executor says it is, read while it is being written."""
 
 import math
+import os
+import stat
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -35,11 +37,7 @@ class MonitorRecord(NamedTuple):
 
 def read_monitor(path: Path) -> MonitorRecord | None:
     """Return the latest record; None while there is none, or only a half-written one."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(READ_BYTES).decode(errors="replace")
-    except OSError:
-        return None
+    text = _beginning(path).decode(errors="replace")
     first, _, message = text.partition("\n")
     columns = first.strip().split("\t")
     try:
@@ -52,6 +50,18 @@ def read_monitor(path: Path) -> MonitorRecord | None:
         fault = f"{path.name}, line 1: the progress must lie between 0 and 1, not be {columns[2]!r}."
         fraction = 0.0 if math.isnan(fraction) else min(max(fraction, 0.0), 1.0)
     return MonitorRecord(fraction, state, code, message.strip(), fault)
+
+
+def _beginning(path: Path) -> bytes:
+    # The executor may put anything there while this is read: a link out of its folder, a pipe that nobody writes to.
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(file, READ_BYTES) if stat.S_ISREG(os.fstat(file).st_mode) else b""
+    finally:
+        os.close(file)
 
 
 def meaning(code: int) -> str:

@@ -17,6 +17,7 @@ from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.executors.candidates import Images, assets_of, read_found, write_candidates
 from workers.executors.configured import Configured, configured
+from workers.executors.contract import shared_memory_bytes
 from workers.executors.infer_result import Found
 from workers.executors.inputs import write_model
 from workers.executors.models import FoundStage, find_stage
@@ -89,7 +90,8 @@ async def prepared(
 async def executed(work: Work[P_co], ready: Prepared, *, phase: str, tools: Tools) -> Executed:
     """Run what is prepared."""
     work.progress(PREPARED, phase)
-    return await execute(work, ready.run, phase=phase, blobs=tools.blobs)
+    shared = shared_memory_bytes(ready.settings.values)
+    return await execute(work, ready.run, shared_memory_bytes=shared, phase=phase, blobs=tools.blobs)
 
 
 async def predictions(ready: Prepared, *, keep_others: bool = False) -> Found:

@@ -10,13 +10,16 @@ from schemas.annotations import ObjectType
 from schemas.blobs import BlobRef
 from schemas.errors import Fault, Invalid, NotFound, YmirError
 from schemas.executors import Executor, Purpose, Runtime
+from schemas.live_logs import LiveLog
 from schemas.model_parameters import UsesExecutor
 from schemas.outcomes import Outcome
 from schemas.problems import Problem
 from schemas.schema import Digest
-from storage.ports import Blobs, Database, Query
+from storage.ports import Blobs, Database, Documents, Query
 from workers.executors.layout import LOG, MONITOR, Layout, RunFolder
+from workers.executors.live_log import kept_live
 from workers.executors.monitor import FAILED, meaning, read_monitor
+from workers.executors.output_folder import made_safe
 from workers.executors.runtime import Cause, ExecutorRuntime, Exit, Order
 from workers.failures import STATUS
 from workers.work import P_co, Stopping, Work
@@ -40,6 +43,8 @@ class Run(NamedTuple):
     folder: RunFolder
     layout: Layout
     warnings: tuple[str, ...]
+    logs: Documents[LiveLog]
+    """Where its log is kept while it grows."""
     devices: tuple[str, ...] = ()
     """The GPUs that the attempt has, by their UUIDs."""
 
@@ -96,32 +101,43 @@ async def open_run(
     devices = await _devices(work, parameters)
     folder = RunFolder(work.scratch)
     await asyncio.to_thread(folder.prepare)
-    layout = runtime.layout(executor, folder)
-    return Run(executor, digest, runtime, folder, layout, _changed(executor, digest), devices)
+    layout, logs = runtime.layout(executor, folder), database.documents(LiveLog)
+    return Run(executor, digest, runtime, folder, layout, _changed(executor, digest), logs, devices)
 
 
-async def execute(work: Work[P_co], run: Run, *, phase: str, blobs: Blobs) -> Executed:
+async def execute(
+    work: Work[P_co],
+    run: Run,
+    *,
+    shared_memory_bytes: int | None = None,
+    phase: str,
+    blobs: Blobs,
+) -> Executed:
     """Run an executor whose input is written, and keep its log.
 
     When the task is cancelled the run is ended and what is there can be collected. When it was lost or is handed over
     the run is ended too, and the cancellation goes on.
     """
-    cancelled = False
+    cancelled, work.is_logging = False, True
+    log_file = run.folder.made / LOG
     try:
-        ended = await run.runtime.run(
-            Order(run.executor, run.folder, work.task.id, work.task.epoch, run.devices),
-            progress=lambda fraction: work.progress(PREPARED + (RAN - PREPARED) * fraction, phase),
-        )
+        async with kept_live(log_file, work.task, logs=run.logs, now=work.now):
+            ended = await run.runtime.run(
+                Order(run.executor, run.folder, work.task.id, work.task.epoch, run.devices, shared_memory_bytes),
+                progress=lambda fraction: work.progress(PREPARED + (RAN - PREPARED) * fraction, phase),
+            )
     except asyncio.CancelledError:
         if work.stopping is not Stopping.CANCELLED:
+            await asyncio.to_thread(made_safe, run.folder.made)  # or its folder could not be removed
             raise
         ended, cancelled = Exit(0, Cause.STOPPED), True
     work.progress(RAN, "collecting")
-    log_file = run.folder.made / LOG
+    left_out = await asyncio.to_thread(made_safe, run.folder.made)
     log = await blobs.put_file(log_file, media_type="text/plain") if log_file.is_file() else None
     monitor = await asyncio.to_thread(read_monitor, run.folder.made / MONITOR)
-    warnings = (monitor.fault,) if monitor is not None and monitor.fault else ()
-    if ended.is_success or cancelled:
+    warnings = ((monitor.fault,) if monitor is not None and monitor.fault else ()) + left_out
+    has_failed = not ended.is_success or (monitor is not None and monitor.state == FAILED)
+    if cancelled or not has_failed:
         return Executed(log, None, cancelled, warnings)
     error = await asyncio.to_thread(_failure, ended, run)
     return Executed(log, error, cancelled, warnings)
@@ -173,6 +189,8 @@ def _failure(ended: Exit, run: Run) -> Invalid:
 
 
 def _ending(ended: Exit) -> str:
+    if ended.is_success:
+        return "ended as if all were well, and says that it failed"
     told = {
         Cause.STOPPED: "was stopped from outside",
         Cause.SECONDS: "took longer than it may and was ended",

@@ -15,7 +15,7 @@ from storage.cache import BlobCache
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.executors.configured import configured, known_classes
-from workers.executors.contract import export_format
+from workers.executors.contract import export_format, shared_memory_bytes
 from workers.executors.inputs import write_model
 from workers.executors.models import find_stage
 from workers.executors.runs import PREPARED, Executed, Run, Runtimes, execute, open_run
@@ -55,7 +55,13 @@ async def train(
         cache=cache,
     )
     work.progress(PREPARED, "training")
-    executed = await execute(work, training.run, phase="training", blobs=blobs)
+    executed = await execute(
+        work,
+        training.run,
+        shared_memory_bytes=shared_memory_bytes(training.settings.values),
+        phase="training",
+        blobs=blobs,
+    )
     outcome = await _collected(work, training, executed, blobs=blobs)
     return await _told(outcome, training, executed, written, blobs=blobs)
 

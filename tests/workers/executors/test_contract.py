@@ -13,6 +13,7 @@ from workers.executors.contract import (
     export_format,
     object_type_number,
     reserved_values,
+    shared_memory_bytes,
 )
 from workers.executors.layout import Layout
 
@@ -151,3 +152,25 @@ def test_another_export_format_is_refused(asked: str | int) -> None:
 def test_an_object_type_without_a_number_is_refused() -> None:
     with pytest.raises(Invalid, match="keypoints"):
         object_type_number(ObjectType.KEYPOINTS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"),
+    [
+        (None, None),
+        ("", None),
+        ("32G", 32 << 30),
+        ("32g", 32 << 30),
+        ("1.5GiB", 3 << 29),
+        ("64MB", 64 << 20),
+        (4096, 4096),
+    ],
+)
+def test_the_size_of_shared_memory_is_read_as_docker_reads_it(asked: str | int | None, size: int | None) -> None:
+    assert shared_memory_bytes({"shm_size": asked}) == size
+
+
+@pytest.mark.parametrize("asked", ["much", "-1G", "0", "1G; rm", ["16G"], "9" * 40])
+def test_what_is_no_size_of_shared_memory_is_refused(asked: JsonValue) -> None:
+    with pytest.raises(Invalid, match="shm_size"):
+        shared_memory_bytes({"shm_size": asked})

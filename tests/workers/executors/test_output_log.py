@@ -37,6 +37,21 @@ def test_nothing_is_lost_while_the_rest_fits_into_the_tail(
     assert logged(tmp_path_factory.mktemp("log") / "log", pieces, limit=limit) == b"".join(pieces)
 
 
+def test_the_end_is_there_while_it_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output_log, "SHOW_SECONDS", 0.0)
+    monkeypatch.setattr(output_log, "TAIL_BYTES", 4)
+    log = OutputLog(str(tmp_path / "log"), limit=4)
+    seen = []
+
+    for piece in (b"head", b"1234", b"5678", b"tail"):
+        log.write(piece)
+        seen.append((tmp_path / "log").read_bytes())
+    log.close()
+
+    assert seen[:2] == [b"head", b"head1234"]
+    assert seen[3] == (tmp_path / "log").read_bytes() == b"head\n[... 8 bytes left out ...]\ntail"
+
+
 def test_a_full_disk_does_not_stop_the_reader() -> None:
     log = OutputLog("/dev/full", limit=10)
 
