@@ -13,6 +13,7 @@ from schemas.models import Model
 from schemas.problems import Problem
 from schemas.projects import ClassEntry
 from schemas.schema import Digest, Id, Instant, Schema
+from schemas.training_logs import TrainingLogs
 
 
 class VersionDraft(Schema):
@@ -56,6 +57,8 @@ class TaskResult(Schema):
     model: Id | None = None
     evaluation: Id | None = None
     labeling: Id | None = None
+    logs: TrainingLogs | None = None
+    """What an executor wrote for TensorBoard."""
     archive: BlobRef | None = None
     conflicts: ConflictList | None = None
     """What two lines of work changed differently; see ``/v1/tasks/{id}/conflicts``."""

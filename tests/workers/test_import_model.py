@@ -12,6 +12,7 @@ import yaml
 from schemas.annotations import ObjectType
 from schemas.errors import Invalid
 from schemas.exchange_parameters import ImportModelParameters
+from schemas.model_parameters import Preprocess
 from schemas.models import Model
 from schemas.outcomes import ModelRecord, Outcome
 from tests.workers.loop_world import World, a_world
@@ -168,3 +169,22 @@ async def test_classes_that_the_project_does_not_know_are_told(world: World, tmp
     outcome = await imported(world, a_package(tmp_path / "hash", info, FILES))
 
     assert outcome.warnings == ("The project does not know these classes of the model: zebra.",)
+
+
+async def test_attachments_and_thresholds_are_told_of_the_model(world: World, tmp_path: Path) -> None:
+    model = model_of(await imported(world, a_package(tmp_path / "hash", INFO, FILES)))
+
+    assert model.attachments == ("attachments/curves/loss.csv",)
+    assert model.evaluate_config == {"iou_thr": 0.5, "conf_thr": 0.005}
+
+
+async def test_a_package_that_goes_out_and_comes_in_again_is_the_same(world: World, tmp_path: Path) -> None:
+    resized = {**INFO, "task_context": {"preprocess": {"longside_resize": {"dest_size": 640}}}}
+    first = model_of(await imported(world, a_package(tmp_path / "hash", resized, FILES)))
+    await world.blobs.fetch(first.package.digest, tmp_path / "kept.tar.gz")
+
+    second = model_of(await imported(world, tmp_path / "kept.tar.gz"))
+
+    assert second.package == first.package
+    assert second.stages == first.stages
+    assert second.preprocess == first.preprocess == Preprocess(long_side=640)
