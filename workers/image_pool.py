@@ -1,21 +1,26 @@
-"""Processes that inspect image files; one that dies on a file is replaced, and the file found."""
+"""Processes that work on image files; one that dies on a file is replaced, and at inspection the file found."""
 
 import asyncio
 import multiprocessing
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
+from schemas.errors import Unavailable
 from workers.images import BadImage
 from workers.importing.inspecting import SECONDS_AT_MOST, Batch, Found, inspect_files
 from workers.importing.job import Job
 from workers.importing.knowledge import Knowledge
 from workers.pool_process import begin
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +46,17 @@ class ImagePool:
                 self._executor = _executor(self.processes)
         async with self._one_by_one:
             return await _carefully(job)
+
+    async def call(self, function: Callable[[A], R], argument: A) -> R:
+        """Return what a function of a module makes of an argument; raise Unavailable if its process dies of it."""
+        executor = self._executor
+        try:
+            return await asyncio.wrap_future(executor.submit(function, argument))
+        except BrokenProcessPool as error:
+            if executor is self._executor:
+                log.warning("a process of the image pool died")
+                self._executor = _executor(self.processes)
+            raise Unavailable("A process that worked on files died.", step="See whether memory ran out.") from error
 
     def close(self) -> None:
         """End the processes once they have done what they do now."""

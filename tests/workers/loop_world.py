@@ -38,6 +38,7 @@ from tests.factories import NOON, PROJECT, a_task
 from workers.executors.process import ProcessRuntime, ProcessSettings
 from workers.executors.registry import inspect
 from workers.executors.runs import Runtimes
+from workers.image_pool import ImagePool, open_pool
 from workers.work import Work
 
 CAT = AnnotationRow(class_name="cat", box=(1.0, 2.0, 10.0, 12.0))
@@ -56,6 +57,7 @@ class World:
     library: Library
     cache: BlobCache
     runtimes: Runtimes
+    pool: ImagePool
 
     def stores(self) -> dict[str, Any]:
         """Return the dependencies of a handler that works on versions alone."""
@@ -67,6 +69,7 @@ class World:
             **self.stores(),
             "cache": self.cache,
             "runtimes": self.runtimes,
+            "pool": self.pool,
         }
 
     def work(self, parameters: Parameters, inputs: Mapping[str, Id] | None = None) -> Work[Any]:
@@ -255,7 +258,7 @@ def config_of(work: Work[Any]) -> dict[str, JsonValue]:
 @asynccontextmanager
 async def a_world(folder: Path) -> AsyncIterator[World]:
     """Give a project for detection of cats and dogs in a folder."""
-    async with open_database(folder / "documents.sqlite") as database:
+    async with open_database(folder / "documents.sqlite") as database, open_pool(processes=1) as pool:
         blobs = FolderBlobs(folder / "blobs")
         os.mkfifo(folder / FIFO)
         project = Project(id=PROJECT, name="animals", object_type=ObjectType.DETECTION, created_at=NOON)
@@ -269,4 +272,5 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
             library=Library(database, blobs),
             cache=BlobCache(blobs, folder / "cache", 1 << 30),
             runtimes={Runtime.PROCESS: ProcessRuntime(QUICK)},
+            pool=pool,
         )

@@ -19,6 +19,7 @@ from workers.executors.inputs import write_model
 from workers.executors.models import FoundStage, find_stage
 from workers.executors.prediction_layers import keep_predictions, predictions_of
 from workers.executors.runs import PREPARED, Executed, Run, Runtimes, execute, open_run
+from workers.image_pool import ImagePool
 from workers.work import P_co, Work
 
 
@@ -30,6 +31,7 @@ class Tools(NamedTuple):
     database: Database
     cache: BlobCache
     runtimes: Runtimes
+    pool: ImagePool
 
 
 class Prepared(NamedTuple):

@@ -10,6 +10,7 @@ from schemas.models import Model, Stage
 from schemas.places import PACKAGE_MEDIA_TYPE
 from schemas.projects import Project
 from schemas.schema import derived_id
+from schemas.training_logs import TrainingLogs
 from storage.ports import Blobs
 from workers.executors.configured import Configured
 from workers.executors.contract import PROTOCOL, object_type_number
@@ -33,7 +34,14 @@ class Training(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-async def model_of(result: TrainingResult, training: Training, *, work: Work[TrainParameters], blobs: Blobs) -> Model:
+async def model_of(
+    result: TrainingResult,
+    training: Training,
+    *,
+    work: Work[TrainParameters],
+    logs: TrainingLogs | None,
+    blobs: Blobs,
+) -> Model:
     """Pack all stages and return the model; only its id and its time tell one of two equal trainings from the other."""
     return Model(
         id=derived_id("model", work.task.id),
@@ -46,6 +54,7 @@ async def model_of(result: TrainingResult, training: Training, *, work: Work[Tra
         recommended_stage=result.best,
         package=await _package(result, training, blobs=blobs),
         attachments=tuple(sorted(result.attachments)),
+        logs=logs,
         evaluate_config=dict(result.evaluation),
         executor=training.run.executor.name,
         executor_reference=training.run.executor.reference,

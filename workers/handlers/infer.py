@@ -22,6 +22,7 @@ from workers.executors.predicting import (
 )
 from workers.executors.prediction_layers import layer_name
 from workers.executors.runs import Runtimes
+from workers.image_pool import ImagePool
 from workers.work import Work
 
 INFER = frozenset({Purpose.INFER})
@@ -35,13 +36,14 @@ async def infer(
     database: Database,
     cache: BlobCache,
     runtimes: Runtimes,
+    pool: ImagePool,
 ) -> Outcome:
     """Make a version with a layer of predictions; images with nothing on them are in it as empty.
 
     Predictions of classes that the model does not have are left out, and counted in the report.
     """
     parameters = work.parameters
-    tools = Tools(library, blobs, database, cache, runtimes)
+    tools = Tools(library, blobs, database, cache, runtimes, pool)
     source = await given(work.task, "/source", library=library)
     ready = await prepared(work, parameters, source.content, model=parameters.model, purposes=INFER, tools=tools)
     layer = layer_name(parameters.layer, ready.found)
