@@ -64,6 +64,13 @@ class Model(Document):
     removed_at: Instant | None = None
     description: str = ""
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """The paths of all files in its package, but for ``ymir-info.yaml``."""
+        return frozenset(self.attachments).union(
+            f"{stage.name}/{file}" for stage in self.stages for file in stage.files
+        )
+
     def stage(self, name: str | None) -> Stage | None:
         """Return the stage of a name, or the recommended one; None if there is none."""
         wanted = self.recommended_stage if name is None else name
