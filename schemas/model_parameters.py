@@ -23,7 +23,7 @@ class ModelStage(Schema):
 class Preprocess(Schema):
     """What is done to images before an executor sees them."""
 
-    long_side: Annotated[int, Field(ge=16, le=65_536)]
+    long_side: Annotated[int, Field(ge=16, le=16_384)]
     """How many pixels the longer side of an image has at most."""
     enlarge: bool = False
     """Whether smaller images are enlarged to it; they are left as they are otherwise."""

@@ -1,6 +1,7 @@
 """Running a trained model on candidates: what mining and inference have in common."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from schemas.counts import counted
@@ -11,6 +12,7 @@ from schemas.reports import Finding, Report
 from storage.cache import BlobCache
 from storage.datasets.content import Content
 from storage.datasets.library import Library
+from storage.datasets.rows import ImageRow
 from storage.ports import Blobs, Database
 from workers.executors.candidates import Images, assets_of, read_found, write_candidates
 from workers.executors.configured import Configured, configured
@@ -18,6 +20,7 @@ from workers.executors.infer_result import Found
 from workers.executors.inputs import write_model
 from workers.executors.models import FoundStage, find_stage
 from workers.executors.prediction_layers import keep_predictions, predictions_of
+from workers.executors.preprocessing import preprocessor_of
 from workers.executors.runs import PREPARED, Executed, Run, Runtimes, execute, open_run
 from workers.image_pool import ImagePool
 from workers.work import P_co, Work
@@ -41,6 +44,9 @@ class Prepared(NamedTuple):
     found: FoundStage
     settings: Configured
     images: Images
+    """As the executor sees them."""
+    own: Mapping[bytes, ImageRow]
+    """Those that it sees in another size, as they are themselves."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -57,7 +63,7 @@ async def prepared(
     purposes: frozenset[Purpose],
     tools: Tools,
 ) -> Prepared:
-    """Write the input of a run on all images of a content."""
+    """Write the input of a run on all images of a content, made as those were that the model learned from."""
     work.progress(0.0, "preparing")
     project = await tools.database.documents(Project).get(work.task.project)
     found = await find_stage(model, project=project.id, database=tools.database)
@@ -78,9 +84,11 @@ async def prepared(
         classes=found.model.classes,
         object_type=project.object_type,
         models=models,
+        preprocess=found.model.preprocess,
     )
-    images = await write_candidates(content, run, library=tools.library, cache=tools.cache)
-    return Prepared(run, found, settings, images)
+    preprocessor = preprocessor_of(found.model.preprocess, work=work, total=content.image_count(), pool=tools.pool)
+    images = await write_candidates(content, run, library=tools.library, cache=tools.cache, preprocessor=preprocessor)
+    return Prepared(run, found, settings, images, preprocessor.own if preprocessor else {})
 
 
 async def executed(work: Work[P_co], ready: Prepared, *, phase: str, tools: Tools) -> Executed:
@@ -91,7 +99,9 @@ async def executed(work: Work[P_co], ready: Prepared, *, phase: str, tools: Tool
 
 async def predictions(ready: Prepared) -> Found:
     """Return what the executor found; raise Invalid if it did not write it as it should."""
-    return await asyncio.to_thread(read_found, ready.run, ready.images, classes=ready.found.model.classes)
+    return await asyncio.to_thread(
+        read_found, ready.run, ready.images, classes=ready.found.model.classes, own=ready.own
+    )
 
 
 async def with_predictions(content: Content, found: Found, ready: Prepared, *, layer: str, tools: Tools) -> Content:

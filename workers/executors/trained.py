@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from schemas.annotations import ClassName
 from schemas.blobs import BlobRef
-from schemas.model_parameters import Preprocess, TrainParameters
+from schemas.model_parameters import TrainParameters
 from schemas.models import Model, Stage
 from schemas.places import PACKAGE_MEDIA_TYPE
 from schemas.projects import Project
@@ -30,7 +30,6 @@ class Training(NamedTuple):
     sets: TrainingSets
     run: Run
     settings: Configured
-    preprocess: Preprocess | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -63,7 +62,7 @@ async def model_of(
         training=training.sets.training_versions,
         validation=training.sets.validation_versions,
         pretrained=work.parameters.pretrained,
-        preprocess=work.parameters.preprocess,
+        preprocess=training.settings.preprocess,
         protocol=PROTOCOL,
         task=work.task.id,
         created_at=work.now(),
@@ -76,7 +75,7 @@ async def _package(result: TrainingResult, training: Training, *, blobs: Blobs) 
         config=training.settings.lasting,
         object_type=object_type_number(training.project.object_type),
         executor=training.run.executor.name,
-        preprocess=training.preprocess,
+        preprocess=training.settings.preprocess,
     )
     path = training.run.folder.root / "package.tar.gz"
     with scratch_errors():

@@ -151,8 +151,9 @@ def _metrics(told: Mapping[str, Any], where: str, faults: list[Fault]) -> dict[s
 
 
 def _instant(told: object) -> float:
-    is_number = isinstance(told, int | float) and not isinstance(told, bool)
-    return float(told) if is_number and abs(told) < GREATEST_COUNT else 0.0
+    if isinstance(told, bool) or not isinstance(told, int | float) or not abs(told) < GREATEST_COUNT:
+        return 0.0
+    return float(told)
 
 
 def _best(stages: tuple[StageFiles, ...]) -> str:

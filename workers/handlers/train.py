@@ -16,9 +16,9 @@ from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.executors.configured import configured, known_classes
 from workers.executors.contract import export_format
-from workers.executors.inputs import write_model
-from workers.executors.models import find_stage
-from workers.executors.runs import PREPARED, Executed, Run, Runtimes, execute, open_run
+from workers.executors.preprocessing import preprocessor_of
+from workers.executors.pretrained import write_pretrained
+from workers.executors.runs import PREPARED, Executed, Runtimes, execute, open_run
 from workers.executors.trained import Training, model_of
 from workers.executors.training_input import TrainingInput, write_training_input
 from workers.executors.training_logs import KeptLogs, keep_logs
@@ -48,6 +48,8 @@ async def train(
     """
     parameters = work.parameters
     training = await _prepared(work, library=library, database=database, cache=cache, runtimes=runtimes)
+    images = training.sets.training.image_count() + training.sets.validation.image_count()
+    preprocessor = preprocessor_of(parameters.preprocess, work=work, total=images, pool=pool)
     written = await write_training_input(
         training.sets,
         training.run,
@@ -56,6 +58,7 @@ async def train(
         export_format=export_format(training.settings.values),
         library=library,
         cache=cache,
+        preprocessor=preprocessor,
     )
     work.progress(PREPARED, "training")
     executed = await execute(work, training.run, phase="training", blobs=blobs)
@@ -75,20 +78,20 @@ async def _prepared(
         work, parameters, purposes=TRAINING, object_type=project.object_type, database=database, runtimes=runtimes
     )
     sets = await training_sets(work.task, parameters, library=library)
-    models = await _pretrained(work, run, database=database, cache=cache)
-    settings = await configured(
-        work, parameters, run, purposes=TRAINING, classes=classes, object_type=project.object_type, models=models
+    start = await write_pretrained(
+        parameters, run, classes=classes, project=work.task.project, database=database, cache=cache
     )
-    return Training(project, classes, sets, run, settings)
-
-
-async def _pretrained(
-    work: Work[TrainParameters], run: Run, *, database: Database, cache: BlobCache
-) -> tuple[str, ...]:
-    if work.parameters.pretrained is None:
-        return ()
-    model, stage = await find_stage(work.parameters.pretrained, project=work.task.project, database=database)
-    return await write_model(model, stage.name, run.folder, layout=run.layout, cache=cache)
+    settings = await configured(
+        work,
+        parameters,
+        run,
+        purposes=TRAINING,
+        classes=classes,
+        object_type=project.object_type,
+        models=start.files,
+        preprocess=parameters.preprocess,
+    )
+    return Training(project, classes, sets, run, settings, start.warnings)
 
 
 async def _collected(
@@ -128,11 +131,18 @@ async def _told(outcome: Outcome, training: Training, written: TrainingInput, *,
         "training_annotations": written.training.annotations,
         "validation_images": written.validation.images,
         "validation_annotations": written.validation.annotations,
+        **({"resized_images": written.resized} if training.settings.preprocess else {}),
         "overlap": len(sets.overlap),
         **sets.guard.summary,
         "annotations_of_other_classes": dict(sorted(other.items())),
     }
-    warnings = (*training.run.warnings, *training.settings.warnings, *sets.warnings, *outcome.warnings)
+    warnings = (
+        *training.run.warnings,
+        *training.warnings,
+        *training.settings.warnings,
+        *sets.warnings,
+        *outcome.warnings,
+    )
     findings = [Finding(subject="", detail=warning, kind="warning") for warning in warnings]
     findings += [
         Finding(subject=asset, detail="It is in both sets.", kind="overlap") for asset in sets.overlap[:FINDINGS]
