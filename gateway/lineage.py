@@ -8,6 +8,7 @@ from schemas.datasets import Version
 from schemas.model_parameters import TrainParameters
 from schemas.models import Model
 from schemas.schema import Id
+from schemas.splits import Split
 from schemas.tasks import Task
 from storage.ports import Database
 
@@ -65,7 +66,7 @@ def _learned_from(model: Model, task: Task, versions: Mapping[Id, Version]) -> I
     digests |= {f"/validation/{number}": digest for number, digest in enumerate(model.validation)}
     for given in task.inputs:
         version = versions.get(given.version)
-        yield LearnedFrom(
+        one = LearnedFrom(
             use="training" if given.pointer in splits else "validation",
             ref=given.ref,
             split=splits.get(given.pointer),
@@ -74,3 +75,6 @@ def _learned_from(model: Model, task: Task, versions: Mapping[Id, Version]) -> I
             dataset=version.dataset_name if version else None,
             number=version.number if version else None,
         )
+        yield one
+        if not asked.validation and one.split in {None, Split.VALIDATION}:
+            yield one.model_copy(update={"use": "validation", "split": Split.VALIDATION})

@@ -64,7 +64,7 @@ class LearnedFrom(Schema):
     ref: Ref
     """What was asked for; a later version may bear the tag by now."""
     split: Split | None = None
-    """What its assets were put to for this training, if the training said so."""
+    """What its assets were put to for this training; of a version named for training alone, those that were used."""
     version: Id
     digest: Digest | None
     dataset: str | None

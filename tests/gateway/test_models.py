@@ -262,6 +262,20 @@ async def test_a_lineage_tells_all_that_a_model_was_made_of(api: Api, world: Wor
     assert (lineage["metrics"], lineage["is_cut"]) == ({"best": {}, "last": {}}, False)
 
 
+async def test_a_lineage_tells_that_a_part_of_the_training_sources_was_validated_on(api: Api, world: World) -> None:
+    version = await world.version()
+    asked = {"type": "train", "executor": "e", "training": [{"ref": "pool"}], "model": "m", "classes": ["robin"]}
+    given = Input(pointer="/training/0/ref", ref="pool", version=version.id)
+    task = a_task(project=world.project.id, parameters=asked, inputs=(given,))
+    await world.add(task)
+    model = await world.model(task=task.id)
+
+    lineage = await api.get(f"{MODELS}/{model.id}/lineage")
+
+    told = [(one["use"], one["split"], one["digest"]) for one in lineage["learned_from"]]
+    assert told == [("training", None, version.digest), ("validation", "validation", version.digest)]
+
+
 async def test_a_lineage_that_is_cut_says_so(api: Api, world: World) -> None:
     model = await world.model()
     for _ in range(102):
