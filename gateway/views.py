@@ -113,7 +113,7 @@ class Lineage(Schema):
 class Reference(Schema):
     """Something that refers to something else."""
 
-    kind: Literal["model", "task", "version"]
+    kind: Literal["labeling", "model", "tag", "task", "version"]
     id: Id
     name: str
     """For people."""

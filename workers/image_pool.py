@@ -4,11 +4,11 @@ import asyncio
 import multiprocessing
 import os
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -18,6 +18,8 @@ from workers.importing.inspecting import SECONDS_AT_MOST, Batch, Found, inspect_
 from workers.importing.job import Job
 from workers.importing.knowledge import Knowledge
 from workers.pool_process import begin
+
+CANCELLED_SECONDS: Final = 5.0
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -48,10 +50,14 @@ class ImagePool:
             return await _carefully(job)
 
     async def call(self, function: Callable[[A], R], argument: A) -> R:
-        """Return what a function of a module makes of an argument; raise Unavailable if its process dies of it."""
+        """Return what a function of a module makes of an argument; raise Unavailable if its process dies of it.
+
+        Cancelled, it waits some seconds for a function that runs already, and may write what the caller clears away.
+        """
         executor = self._executor
         try:
-            return await asyncio.wrap_future(executor.submit(function, argument))
+            job = executor.submit(function, argument)
+            return await _unless_cancelled(job)
         except BrokenProcessPool as error:
             if executor is self._executor:
                 log.warning("a process of the image pool died")
@@ -78,6 +84,19 @@ def _executor(processes: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([inspect_files.__module__, begin.__module__])
     return ProcessPoolExecutor(processes, mp_context=context, initializer=begin)
+
+
+async def _unless_cancelled(job: Future[R]) -> R:
+    result = asyncio.wrap_future(job)
+    try:
+        return await asyncio.shield(result)
+    except asyncio.CancelledError:
+        if not job.cancel():
+            await asyncio.wait({result}, timeout=CANCELLED_SECONDS)
+        raise
+    finally:
+        # What it raised after all is nobody's concern.
+        result.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 async def _carefully(job: Job) -> list[Batch]:

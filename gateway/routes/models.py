@@ -80,13 +80,6 @@ async def show_lineage(request: web.Request) -> web.Response:
     return reply(await lineage_of(await model_of(request), request.app[SERVICES].database))
 
 
-@routes.get(f"{MODEL}/references", answer=References)
-async def show_references(request: web.Request) -> web.Response:
-    """Show what refers to a model, hidden or not: it never goes for good before that."""
-    model = await model_of(request, hidden=True)
-    return reply(await references_to(model, request.app[SERVICES].database))
-
-
 async def _changed(request: web.Request, change: ModelChange) -> Model:
     services = request.app[SERVICES]
     now = services.clock()

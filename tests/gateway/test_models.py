@@ -184,10 +184,34 @@ async def test_a_model_that_is_hidden_tells_what_still_needs_it(api: Api, world:
 
     assert [(one["kind"], one["id"]) for one in told["items"]] == [
         ("model", child.id),
-        ("task", waiting.id),
         ("version", version.id),
+        ("task", waiting.id),
     ]
-    assert (told["items"][2]["name"], told["is_cut"], later) == ("found@1", False, told)
+    assert (told["items"][1]["name"], told["is_cut"], later) == ("found@1", False, told)
+
+
+async def test_a_version_tells_what_needs_it_when_it_is_hidden_too(api: Api, world: World) -> None:
+    version = await world.version()
+    child = await world.version("child", shades=(40,), parents=(version.id,))
+    given = Input(pointer="/source", ref="pool", version=version.id)
+    training = a_task(project=world.project.id, inputs=(given,)).claimed(by=WORKER, at=NOON).ended(Outcome(), at=NOON)
+    waiting = a_task(project=world.project.id, inputs=(given,))
+    await world.add(training)
+    await world.add(waiting)
+    model = await world.model(task=training.id)
+    job = await world.job(version)
+    await api.call("PUT", f"/v1/projects/{PROJECT}/datasets/pool/tags/best", expect=200, json={"version": 1})
+    path = f"/v1/projects/{PROJECT}/datasets/pool/versions"
+    await api.delete(f"{path}/1")
+
+    told = await api.get(f"{path}/1/references")
+
+    found = {(one["kind"], one["name"]): one["id"] for one in told["items"]}
+    assert [kind for kind, _ in found] == ["tag", "version", "model", "labeling", "task"]
+    assert found["version", "child@1"] == child.id
+    assert found["model", "detector"] == model.id
+    assert found["labeling", "api"] == job.id
+    assert found["task", waiting.parameters.type] == waiting.id
 
 
 async def test_of_many_references_the_first_are_told(api: Api, world: World) -> None:

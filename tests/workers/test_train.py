@@ -293,6 +293,16 @@ async def test_stages_of_a_failed_training_are_kept(world: World) -> None:
     assert [stage.name for stage in model_of(outcome).stages] == ["first", "second"]
 
 
+async def test_why_nothing_of_a_failed_training_was_kept_is_told_beside_its_failure(world: World) -> None:
+    await world.executor(trains("sys.exit(3)\n", metric="7"))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert outcome.problem is not None
+    assert "exit code 3" in outcome.problem.detail
+    assert any(warning.startswith("No model was kept: models/result.yaml: ") for warning in outcome.warnings)
+
+
 async def test_success_without_a_result_is_a_failure(world: World) -> None:
     await world.executor("exit 0\n")
 

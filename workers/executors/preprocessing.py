@@ -15,7 +15,7 @@ from workers.executors.scaling import resized, scaled_all
 from workers.image_pool import ImagePool
 from workers.work import P_co, Work
 
-AT_ONCE: Final = 32
+AT_ONCE: Final = 8
 """Images that a process makes at a time."""
 FAULTS_TOLD: Final = 1_000
 

@@ -104,6 +104,8 @@ async def _collected(
         result = await asyncio.to_thread(read_training_result, training.run.folder.made / "models")
     except Invalid as error:
         fault = error
+        if executed.cancelled or executed.error is not None:
+            warnings = (*warnings, f"No model was kept: {error.detail}")
     if result is None:
         kept = {"result": TaskResult(logs=logs.logs), "warnings": warnings}
         return executed.outcome(fault).model_copy(update=kept)
