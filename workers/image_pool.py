@@ -21,8 +21,7 @@ from workers.pool_process import begin
 
 CANCELLED_SECONDS: Final = 5.0
 
-A = TypeVar("A")
-R = TypeVar("R")
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -49,15 +48,14 @@ class ImagePool:
         async with self._one_by_one:
             return await _carefully(job)
 
-    async def call(self, function: Callable[[A], R], argument: A) -> R:
-        """Return what a function of a module makes of an argument; raise Unavailable if its process dies of it.
+    async def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """Return what a function of a module makes of its arguments; raise Unavailable if its process dies of it.
 
         Cancelled, it waits some seconds for a function that runs already, and may write what the caller clears away.
         """
         executor = self._executor
         try:
-            job = executor.submit(function, argument)
-            return await _unless_cancelled(job)
+            return await _unless_cancelled(executor.submit(function, *arguments))
         except BrokenProcessPool as error:
             if executor is self._executor:
                 log.warning("a process of the image pool died")
@@ -86,7 +84,7 @@ def _executor(processes: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(processes, mp_context=context, initializer=begin)
 
 
-async def _unless_cancelled(job: Future[R]) -> R:
+async def _unless_cancelled(job: Future[T]) -> T:
     result = asyncio.wrap_future(job)
     try:
         return await asyncio.shield(result)
