@@ -1,10 +1,12 @@
 """Images that are made smaller before an executor sees them, in training and whenever the model is used."""
 
+import json
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,6 +17,7 @@ from schemas.outcomes import Outcome
 from schemas.tasks import Progress
 from storage.datasets.rows import AnnotationRow
 from tests.workers.loop_world import MINES, TRAINS, World, a_world, model_of, python
+from workers.formats.rle import mask_of, mask_row, pixels_of
 from workers.handlers.infer import infer
 from workers.handlers.train import train
 from workers.packages import read_info
@@ -93,6 +96,29 @@ async def test_an_image_on_its_side_is_upright_and_its_annotations_with_it(world
     with Image.open(large) as image:
         assert (image.size, image.getexif().get(0x0112, 1)) == ((100, 50), 1)
     assert box == pytest.approx([10, 5, 35, 20], abs=1)
+
+
+async def test_masks_have_the_size_of_the_images_that_the_executor_sees(world: World) -> None:
+    pixels = np.zeros((200, 400), np.bool_)
+    pixels[40:80, 100:200] = True
+    learned = await world.photograph([CAT._replace(mask=mask_of(pixels))], **LARGE)
+    work = await an_attempt(world, config={"export_format": "coco:raw"})
+    inputs = {
+        "/training/0/ref": await world.version(learned),
+        "/validation/0": work.task.version_of("/validation/0"),
+    }
+    work = world.work(work.parameters, inputs)
+
+    await trained(world, work)
+
+    document = json.loads((work.scratch / "in/annotations/train.json").read_text())
+    (image,), (annotation,) = document["images"], document["annotations"]
+    assert (image["width"], image["height"]) == (100, 50)
+    assert annotation["bbox"] == [10, 5, 25, 15]
+    assert annotation["segmentation"]["size"] == [50, 100]
+    found = pixels_of(mask_row(annotation["segmentation"]["counts"], height=50, width=100))
+    assert np.argwhere(found).min(axis=0).tolist() == [10, 25]
+    assert np.argwhere(found).max(axis=0).tolist() == [19, 49]
 
 
 async def test_the_model_and_its_package_say_what_was_done(world: World) -> None:

@@ -22,6 +22,8 @@ RATES: Final = ("mAP", "mAR", "mIoU", "mAcc", "maskAP", "boxAP")
 COUNTS: Final = ("tp", "fp", "fn")
 GREATEST_COUNT: Final = 2**53
 BEST_BY: Final = ("maskAP", "mIoU", "mAP")
+STAGES_AT_MOST: Final = 1_000
+FILES_AT_MOST: Final = 10_000
 STAGES_KEPT: Final = 10
 """The newest, beside the best: as executors with YMIR's own library keep them."""
 NOTHING: Final[Mapping[str, Path]] = MappingProxyType({})
@@ -95,6 +97,11 @@ def checked_stages(
 
     ``named`` is what the file says is the best stage; without a word of it the one with the best metric is.
     """
+    files = sum(len(_files(stage)) for stage in described.values())
+    if len(described) > STAGES_AT_MOST or files > FILES_AT_MOST:
+        told = f"{len(described)} stages with {files} files are more than {STAGES_AT_MOST} with {FILES_AT_MOST}."
+        faults.append(Fault(told, f"{file}: {key}"))
+        return TrainingResult((), "")
     stages = tuple(
         _stage(str(name), stage, folder, faults, f"{file}: {key}.{name}") for name, stage in described.items()
     )
@@ -123,17 +130,22 @@ def _stage(name: str, told: object, models: Path, faults: list[Fault], where: st
             Fault("A stage is named by letters, digits, points, dashes and underscores, and not attachments.", where)
         )
         return StageFiles(name, {}, {})
-    if not isinstance(told, dict) or not isinstance(told.get("files"), list) or not told["files"]:
+    if not isinstance(told, dict) or not _files(told):
         faults.append(Fault("A stage names at least one file under files.", where))
         return StageFiles(name, {}, {})
     files = {}
-    for position, file in enumerate(told["files"]):
+    for position, file in enumerate(_files(told)):
         path = regular_file(file, models, within=(name, "")) if isinstance(file, str) else None
         if path is None:
             faults.append(Fault(f"There is no regular file {shown(file)} in the stage.", f"{where}.files[{position}]"))
         else:
             files[file.removeprefix(f"{name}/")] = path
     return StageFiles(name, files, _metrics(told, where, faults), _instant(told.get("timestamp")))
+
+
+def _files(told: object) -> Sequence[Any]:
+    files = told.get("files") if isinstance(told, dict) else None
+    return files if isinstance(files, list) else ()
 
 
 def _metrics(told: Mapping[str, Any], where: str, faults: list[Fault]) -> dict[str, float]:

@@ -118,6 +118,22 @@ def test_what_breaks_a_rule_is_named(models: Path, text: str, where: str) -> Non
     assert caught.value.detail.startswith(where)
 
 
+@pytest.mark.parametrize(
+    "stages",
+    [
+        ", ".join(f"s{number}: {{files: [weights]}}" for number in range(1_001)),
+        f"best: {{files: [{', '.join(['weights'] * 10_001)}]}}",
+    ],
+)
+def test_more_than_a_document_can_hold_is_refused_as_a_whole(models: Path, stages: str) -> None:
+    write(models, f"model_stages: {{{stages}}}\n")
+
+    with pytest.raises(Invalid, match="are more than 1000 with 10000") as caught:
+        read_training_result(models)
+
+    assert len(caught.value.faults) == 1
+
+
 def test_every_fault_is_told(models: Path) -> None:
     write(models, "best_stage_name: x\nmodel_stages: {best: {files: [weights, missing], mAP: 2}}\n")
 
