@@ -422,6 +422,23 @@ async def test_damaged_logs_are_a_warning(world: World) -> None:
     assert any("the file is cut" in warning for warning in outcome.warnings)
 
 
+async def test_links_among_the_logs_are_left_where_they_are(world: World) -> None:
+    link = (
+        "folder = pathlib.Path(out['tensorboard_dir'])\n"
+        "(folder / 'again.tfevents').symlink_to(next(folder.iterdir()))\n"
+        "(folder / 'secret.tfevents').symlink_to('/etc/hostname')\n"
+    )
+    await world.executor(trains(LOGS + link))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert outcome.result.logs is not None
+    await world.blobs.fetch(outcome.result.logs.events.digest, world.folder / "events.tar")
+    with tarfile.open(world.folder / "events.tar") as archive:
+        assert len(archive.getnames()) == 1
+    assert await scalars_of(outcome, world) == {"loss": (0.0, 0.5, 1.0)}
+
+
 async def test_logs_are_kept_up_to_a_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.executors.training_logs.BYTES_KEPT", 100)
     await world.executor(trains(LOGS))

@@ -20,14 +20,14 @@ from workers.executors.scaling import scaled_all
 from workers.formats.frames import to_displayed
 
 Images = dict[bytes, ImageRow]
-"""As the executor sees them, by asset."""
+"""By asset."""
 NOTHING: Final[Mapping[bytes, ImageRow]] = MappingProxyType({})
 
 
 async def write_candidates(
     content: Content, run: Run, *, library: Library, cache: BlobCache, preprocessor: Preprocessor | None = None
 ) -> Images:
-    """Write all images of a content into a run's input folder, with their index, and return them by asset."""
+    """Write all images of a content with their index into a run's input folder; return them as it sees them."""
     images: Images = {}
     take = _taker(images, run.folder.given / CANDIDATE_INDEX, run)
     rows = library.rows(content, layers=[])

@@ -86,9 +86,11 @@ async def prepared(
         models=models,
         preprocess=found.model.preprocess,
     )
-    preprocessor = preprocessor_of(found.model.preprocess, work=work, total=content.image_count(), pool=tools.pool)
+    own: Images = {}
+    total = content.image_count()
+    preprocessor = preprocessor_of(found.model.preprocess, work=work, total=total, pool=tools.pool, own=own)
     images = await write_candidates(content, run, library=tools.library, cache=tools.cache, preprocessor=preprocessor)
-    return Prepared(run, found, settings, images, preprocessor.own if preprocessor else {})
+    return Prepared(run, found, settings, images, own)
 
 
 async def executed(work: Work[P_co], ready: Prepared, *, phase: str, tools: Tools) -> Executed:

@@ -24,22 +24,32 @@ class Preprocessor:
     """Makes images and their annotations as an executor is to see them."""
 
     def __init__(
-        self, preprocess: Preprocess, *, pool: ImagePool, total: int, progress: Callable[[float], None]
+        self,
+        preprocess: Preprocess,
+        *,
+        pool: ImagePool,
+        total: int,
+        progress: Callable[[float], None],
+        own: dict[bytes, ImageRow] | None = None,
     ) -> None:
+        """Make so many images, telling of progress; ``own`` is told those that get another size, as they are now."""
         self._preprocess = preprocess
+        self._own = own
         self._pool = pool
         self._total = total
         self._progress = progress
         self._seen = 0
-        self.own: dict[bytes, ImageRow] = {}
-        """The images that the executor sees in another size, as they are themselves."""
+        self.resized = 0
+        """How many assets the executor sees in another size."""
 
     def row(self, row: AssetRow) -> AssetRow:
         """Return an asset as the executor sees it: the same if it is left alone."""
         image = resized(row.image, self._preprocess)
         if image is row.image:
             return row
-        self.own[row.image.asset] = row.image
+        self.resized += 1
+        if self._own is not None:
+            self._own[row.image.asset] = row.image
         layers = {name: scaled_all(rows, was=row.image, now=image) for name, rows in row.layers.items()}
         return row._replace(image=image, layers=layers)
 
@@ -71,7 +81,12 @@ class Preprocessor:
 
 
 def preprocessor_of(
-    preprocess: Preprocess | None, *, work: Work[P_co], total: int, pool: ImagePool
+    preprocess: Preprocess | None,
+    *,
+    work: Work[P_co],
+    total: int,
+    pool: ImagePool,
+    own: dict[bytes, ImageRow] | None = None,
 ) -> Preprocessor | None:
     """Return what makes so many images of a task as is asked, telling the task's progress; None for nothing to do."""
     if preprocess is None:
@@ -81,4 +96,5 @@ def preprocessor_of(
         pool=pool,
         total=total,
         progress=lambda fraction: work.progress(PREPARED * fraction, "preprocessing"),
+        own=own,
     )

@@ -65,7 +65,7 @@ async def write_training_input(
             f"There is no object of {', '.join(classes)} on the {training.images} images for training.",
             step="Name other classes, or sources that have these.",
         )
-    return TrainingInput(training, validation, len(preprocessor.own) if preprocessor else 0)
+    return TrainingInput(training, validation, preprocessor.resized if preprocessor else 0)
 
 
 async def _rows(content: Content, layer: LayerName, library: Library) -> AsyncIterator[AssetRow]:

@@ -1,6 +1,7 @@
 """What a training wrote for TensorBoard: its event files kept, and the scalars in them."""
 
 import asyncio
+import os
 import tarfile
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -61,11 +62,7 @@ async def _read(files: EventFiles, pool: ImagePool) -> ScalarsRead:
 
 def _found(folder: Path) -> _Found:
     root = folder.resolve()
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if MARK in path.name and not path.is_symlink() and path.is_file() and path.resolve().is_relative_to(root)
-    )
+    paths = sorted(path for path in folder.rglob(f"*{MARK}*") if _is_readable(path, root))
     names, sizes, left = [], [], BYTES_KEPT
     for path in paths[:FILES_KEPT]:
         size = path.stat().st_size
@@ -78,6 +75,11 @@ def _found(folder: Path) -> _Found:
         return _Found(files, sizes, ())
     told = f"Of {counted(len(paths), 'event file')} for TensorBoard the first {BYTES_KEPT} bytes are kept"
     return _Found(files, sizes, (f"{told}, of at most {FILES_KEPT} files; {lost} bytes are not.",))
+
+
+def _is_readable(path: Path, root: Path) -> bool:
+    is_own = path.is_file() and not path.is_symlink() and path.resolve().is_relative_to(root)
+    return is_own and os.access(path, os.R_OK)
 
 
 def _pack(found: _Found, path: Path) -> None:
