@@ -11,6 +11,7 @@ from gateway.idempotency import UNDER_WAY, idempotency
 from gateway.logs import logs, tell_request_id
 from gateway.marks import MARKS, Marks
 from gateway.operations import OPERATIONS, Operation
+from gateway.packages import UNPACKING, Unpacking
 from gateway.partial_uploads import PARTIAL, PartialUploads
 from gateway.problems import problems
 from gateway.rates import BUCKETS, Buckets, rates
@@ -29,10 +30,12 @@ from gateway.routes import (
     hosts,
     keys,
     labeling,
+    model_files,
     models,
     pictures,
     predictions,
     projects,
+    references,
     resumable,
     rules,
     service,
@@ -60,6 +63,8 @@ RESOURCES: Final = (
     uploads,
     resumable,
     models,
+    model_files,
+    references,
     evaluations,
     evaluation_details,
     executors,
@@ -96,6 +101,7 @@ def build_app(services: Services) -> web.Application:
     app[MARKS] = Marks(services.database, services.blobs)
     app[UNDER_WAY] = set()
     app[PARTIAL] = PartialUploads(services)
+    app[UNPACKING] = Unpacking()
     app[OPERATIONS] = {(operation.method, operation.path): operation for operation in offered}
     app[DESCRIPTION] = Description(offered)
     app[STREAMS] = set()

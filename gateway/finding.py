@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.services import CALLER, SERVICES
 from schemas.datasets import Dataset, Version
 from schemas.errors import Invalid, NotFound
+from schemas.models import Model
 from schemas.projects import Project
 from schemas.refs import Ref
 from schemas.tasks import Task
@@ -72,6 +73,16 @@ async def numbered_version(request: web.Request, dataset: Dataset, number: int) 
     if not page.items:
         raise NotFound("version", f"{dataset.name}@{number}", step="Name one of the versions that are listed.")
     return page.items[0]
+
+
+async def model_of(request: web.Request, *, hidden: bool = False) -> Model:
+    """Return the model that an address names; with ``hidden``, also one that was removed. Raises NotFound."""
+    project = await project_of(request)
+    identity = request.match_info["id"]
+    found = await request.app[SERVICES].database.documents(Model).get_many([identity])
+    if not found or found[0].project != project.id or (found[0].removed_at and not hidden):
+        raise NotFound("model", identity, step=f"GET /v1/projects/{project.name}/models lists those there are.")
+    return found[0]
 
 
 async def task_of(request: web.Request) -> Task:

@@ -35,6 +35,15 @@ class ModelStage(Schema):
     stage: str | None = None
 
 
+class Preprocess(Schema):
+    """What is done to images before an executor sees them."""
+
+    long_side: Annotated[int, Field(ge=16, le=16_384)]
+    """How many pixels the longer side of an image has at most."""
+    enlarge: bool = False
+    """Whether smaller images are enlarged to it; they are left as they are otherwise."""
+
+
 class UsesExecutor(Parameters):
     """A task that runs an executor."""
 
@@ -82,6 +91,8 @@ class TrainParameters(UsesExecutor, GuardsSplits):
     """What the model is to find, in order."""
     pretrained: ModelStage | None = None
     """A model to start from."""
+    preprocess: Preprocess | None = None
+    """What is done to the images first; whoever uses the model later gets his images like this, too."""
     on_overlap: Overlap = Overlap.STOP
     """What is done with an asset that is to be trained and validated on."""
     layer: LayerName = GROUND_TRUTH

@@ -14,6 +14,7 @@ from schemas.models import Model
 from schemas.problems import Problem
 from schemas.projects import ClassEntry
 from schemas.schema import Digest, Id, Instant, Schema
+from schemas.training_logs import TrainingLogs
 
 
 class VersionDraft(Schema):
@@ -67,6 +68,8 @@ class TaskResult(Schema):
     evaluations: tuple[Id, ...] = ()
     """All of them, where a task made several."""
     labeling: Id | None = None
+    logs: TrainingLogs | None = None
+    """What an executor wrote for TensorBoard."""
     archive: BlobRef | None = None
     conflicts: ConflictList | None = None
     """What two lines of work changed differently; see ``/v1/tasks/{id}/conflicts``."""

@@ -9,12 +9,13 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from schemas.annotations import ClassName, ObjectType
 from schemas.counts import counted
 from schemas.errors import Fault, Invalid
+from schemas.model_parameters import Preprocess
+from workers.executors.attachments import ATTACHMENTS, attached, evaluation_of
 from workers.executors.contract import OBJECT_TYPES
 from workers.executors.training_result import OLD_STAGE, TrainingResult, checked_stages
 from workers.foreign_yaml import NotYaml, read_yaml
-from workers.packages import INFO, INFO_BYTES
+from workers.packages import INFO, INFO_BYTES, PREPROCESS, read_preprocess
 
-ATTACHMENTS: Final = "attachments"
 STEP: Final = "Pack it as YMIR's documents of the package layout 2.0 (or 1.1) say, or export it there again."
 _CLASS: Final[TypeAdapter[str]] = TypeAdapter(ClassName)
 _JSON: Final[TypeAdapter[dict[str, JsonValue]]] = TypeAdapter(dict[str, JsonValue])
@@ -28,10 +29,7 @@ class ForeignPackage(NamedTuple):
     object_type: ObjectType
     config: dict[str, JsonValue]
     executor: str
-    evaluation: dict[str, Any]
-    """With which thresholds its metrics were measured, as it says."""
-    attachments: Mapping[str, Path]
-    """By their paths in the package."""
+    preprocess: Preprocess | None
 
 
 def read_package(folder: Path) -> ForeignPackage:
@@ -44,15 +42,18 @@ def read_package(folder: Path) -> ForeignPackage:
     object_type = _object_type(info.get("object_type"), faults)
     if faults:
         raise Invalid(f"The package has {counted(len(faults), 'fault')}.", step=STEP, faults=faults)
-    executor, evaluation = context.get("executor"), info.get("evaluate_config")
+    executor = context.get("executor")
+    attachments, warnings = _attachments(folder)
+    result = result._replace(
+        attachments=attachments, evaluation=evaluation_of(info.get("evaluate_config")), warnings=warnings
+    )
     return ForeignPackage(
         result,
         classes,
         object_type,
         config,
         executor if isinstance(executor, str) else "",
-        evaluation if isinstance(evaluation, dict) else {},
-        _attachments(folder),
+        read_preprocess(context.get(PREPROCESS)),
     )
 
 
@@ -116,6 +117,11 @@ def _object_type(number: object, faults: list[Fault]) -> ObjectType:
     return ObjectType.DETECTION
 
 
-def _attachments(folder: Path) -> dict[str, Path]:
-    found = (path for path in (folder / ATTACHMENTS).rglob("*") if path.is_file() and not path.is_symlink())
-    return {path.relative_to(folder).as_posix(): path for path in found}
+def _attachments(folder: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
+    # Whatever lies there, whether it is listed or not: nothing of a package is lost.
+    found = sorted(path for path in (folder / ATTACHMENTS).glob("*/**/*") if path.is_file() and not path.is_symlink())
+    sections: dict[str, list[str]] = {}
+    for path in found:
+        section, _, name = path.relative_to(folder / ATTACHMENTS).as_posix().partition("/")
+        sections.setdefault(section, []).append(name)
+    return attached(sections, folder, file="The package")

@@ -1,21 +1,27 @@
-"""Processes that inspect image files; one that dies on a file is replaced, and the file found."""
+"""Processes that work on image files; one that dies on a file is replaced, and at inspection the file found."""
 
 import asyncio
 import multiprocessing
 import os
-from collections.abc import AsyncIterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 
+from schemas.errors import Unavailable
 from workers.images import BadImage
 from workers.importing.inspecting import SECONDS_AT_MOST, Batch, Found, inspect_files
 from workers.importing.job import Job
 from workers.importing.knowledge import Knowledge
 from workers.pool_process import begin
+
+CANCELLED_SECONDS: Final = 5.0
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +48,20 @@ class ImagePool:
         async with self._one_by_one:
             return await _carefully(job)
 
+    async def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """Return what a function of a module makes of its arguments; raise Unavailable if its process dies of it.
+
+        Cancelled, it waits some seconds for a function that runs already, and may write what the caller clears away.
+        """
+        executor = self._executor
+        try:
+            return await _unless_cancelled(executor.submit(function, *arguments))
+        except BrokenProcessPool as error:
+            if executor is self._executor:
+                log.warning("a process of the image pool died")
+                self._executor = _executor(self.processes)
+            raise Unavailable("A process that worked on files died.", step="See whether memory ran out.") from error
+
     def close(self) -> None:
         """End the processes once they have done what they do now."""
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -62,6 +82,19 @@ def _executor(processes: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([inspect_files.__module__, begin.__module__])
     return ProcessPoolExecutor(processes, mp_context=context, initializer=begin)
+
+
+async def _unless_cancelled(job: Future[T]) -> T:
+    result = asyncio.wrap_future(job)
+    try:
+        return await asyncio.shield(result)
+    except asyncio.CancelledError:
+        if not job.cancel():
+            await asyncio.wait({result}, timeout=CANCELLED_SECONDS)
+        raise
+    finally:
+        # What it raised after all is nobody's concern.
+        result.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 async def _carefully(job: Job) -> list[Batch]:

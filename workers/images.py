@@ -156,13 +156,17 @@ def _orientation(image: Image.Image) -> int:
     return int(value) if value in _TURNS else 1
 
 
+def turned_upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return a stored picture with an EXIF orientation as it is displayed."""
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+
+
 def _difference_hash(image: Image.Image, orientation: int) -> bytes:
     grey = image if image.mode == "L" else image.convert("L")
     across, down = _HASH_SIDE + 1, _HASH_SIDE
     # Shrunk first and turned then: the same picture, for a fraction of the work.
     shape = (down, across) if orientation in SIDEWAYS else (across, down)
     small = grey.resize(shape, Image.Resampling.BOX)
-    if orientation in _TURNS:
-        small = small.transpose(_TURNS[orientation])
+    small = turned_upright(small, orientation)
     pixels = np.frombuffer(small.tobytes(), dtype=np.uint8).reshape(down, across)
     return np.packbits(pixels[:, :-1] < pixels[:, 1:]).tobytes()

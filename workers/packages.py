@@ -6,24 +6,25 @@ import io
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from schemas.errors import Invalid
+from schemas.model_parameters import Preprocess
 from schemas.schema import Digest
-from workers.executors.training_result import StageFiles
+from workers.executors.attachments import ATTACHMENTS
+from workers.executors.training_result import TrainingResult
 
 INFO: Final = "ymir-info.yaml"
 VERSION: Final = "2.0.0"
 COMPRESSION: Final = 6
-NOTHING: Final[Mapping[str, Path]] = MappingProxyType({})
 INFO_BYTES: Final = 16 * 2**20
+PREPROCESS: Final = "preprocess"
 STEP: Final = "Use a model package of layout 2.0, as training makes it."
 
 
@@ -37,19 +38,24 @@ def stage_digest(files: Mapping[str, Path]) -> Digest:
 
 
 def information(
-    stages: Sequence[StageFiles],
+    result: TrainingResult,
     *,
-    best: str,
     config: Mapping[str, JsonValue],
     object_type: int,
     executor: str,
+    preprocess: Preprocess | None = None,
 ) -> dict[str, Any]:
     """Return the content of ``ymir-info.yaml``.
 
     It holds no time, no task and no name of a dataset, so that equal trainings make equal packages: the time of a
     stage, which the layout asks for, is 0.
     """
+    stages, best = result.stages, result.best
     top = next(stage for stage in stages if stage.name == best)
+    sections: dict[str, list[str]] = {}
+    for name in sorted(result.attachments):
+        _, section, file = name.split("/", 2)
+        sections.setdefault(section, []).append(file)
     return {
         "executor_config": dict(config),
         "task_context": {
@@ -60,6 +66,7 @@ def information(
             "dst_rev": "",
             "task_parameters": "",
             **top.metrics,
+            **({} if preprocess is None else {PREPROCESS: told_preprocess(preprocess)}),
         },
         "stages": {
             stage.name: {
@@ -71,15 +78,15 @@ def information(
             for stage in stages
         },
         "best_stage_name": best,
+        **({ATTACHMENTS: sections} if sections else {}),
+        **({"evaluate_config": dict(result.evaluation)} if result.evaluation else {}),
         "object_type": object_type,
         "package_version": VERSION,
     }
 
 
-def pack(
-    path: Path, stages: Sequence[StageFiles], info: Mapping[str, Any], *, attachments: Mapping[str, Path] = NOTHING
-) -> None:
-    """Write a package; equal stages, info and attachments (by their paths in it) make equal bytes."""
+def pack(path: Path, result: TrainingResult, info: Mapping[str, Any]) -> None:
+    """Write a package; equal stages, attachments and info make equal bytes."""
     text = yaml.safe_dump(dict(info), sort_keys=True, allow_unicode=True).encode()
     with (
         path.open("wb") as raw,
@@ -87,10 +94,24 @@ def pack(
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         archive.addfile(_member(INFO, len(text)), io.BytesIO(text))
-        files = {f"{stage.name}/{name}": file for stage in stages for name, file in stage.files.items()}
-        for name, file in sorted({**files, **attachments}.items(), key=lambda item: item[0].split("/")):
+        files = {f"{stage.name}/{name}": file for stage in result.stages for name, file in stage.files.items()}
+        for name, file in sorted({**files, **result.attachments}.items(), key=lambda item: item[0].split("/")):
             with file.open("rb") as content:
                 archive.addfile(_member(name, file.stat().st_size), content)
+
+
+def told_preprocess(preprocess: Preprocess) -> dict[str, Any]:
+    """Return what was done to images before they were learned from, in YMIR's words and ours."""
+    return {"longside_resize": {"dest_size": preprocess.long_side, "enlarge": preprocess.enlarge}}
+
+
+def read_preprocess(told: object) -> Preprocess | None:
+    """Return what a package says was done to images; None for nothing, or what is not known here."""
+    resize = told.get("longside_resize") if isinstance(told, dict) else None
+    try:
+        return Preprocess(long_side=resize["dest_size"], enlarge=resize.get("enlarge", False)) if resize else None
+    except (ValidationError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def read_info(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from schemas.executors import Runtime
 from storage.cache import BlobCache
@@ -54,7 +55,14 @@ class Toolbox:
 def handlers(tools: Toolbox) -> dict[str, Handler]:
     """Return the handler of each type of task that this release offers."""
     library, blobs, database = tools.library, tools.blobs, tools.database
-    cache, runtimes = tools.cache, tools.runtimes
+    running: dict[str, Any] = {
+        "library": library,
+        "blobs": blobs,
+        "database": database,
+        "cache": tools.cache,
+        "runtimes": tools.runtimes,
+        "pool": tools.pool,
+    }
     return {
         "import": partial(
             import_files, library=library, blobs=blobs, database=database, pool=tools.pool, settings=tools.importing
@@ -67,18 +75,9 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
         "copy": partial(copy, library=library, blobs=blobs, database=database),
         "branch": partial(branch, library=library),
         "revert": partial(revert, library=library),
-        "train": partial(train, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
-        "mine": partial(mine, library=library, blobs=blobs, database=database, cache=cache, runtimes=runtimes),
-        "infer": partial(
-            infer,
-            library=library,
-            blobs=blobs,
-            database=database,
-            cache=cache,
-            runtimes=runtimes,
-            pool=tools.pool,
-            settings=tools.importing,
-        ),
+        "train": partial(train, **running),
+        "mine": partial(mine, **running),
+        "infer": partial(infer, **running, settings=tools.importing),
         "label": partial(label, library=library, blobs=blobs, database=database, tools=tools.labeling),
         "evaluate": partial(evaluate, library=library, blobs=blobs, database=database),
         "receive": partial(receive, database=database, blobs=blobs, bus=tools.bus, tools=tools.labeling),

@@ -6,23 +6,22 @@ from aiohttp import web
 from pydantic import Field
 
 from gateway.files import send_blob
-from gateway.finding import project_of
+from gateway.finding import model_of, project_of
+from gateway.lineage import lineage_of
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
-from gateway.replies import changed, changed_fields, nothing, reply
+from gateway.references import references_to
+from gateway.replies import changed, changed_fields, reply
 from gateway.services import SERVICES
-from gateway.views import Lineage
-from schemas.datasets import Version
-from schemas.errors import Fault, Invalid, NotFound
+from gateway.views import Lineage, References
+from schemas.errors import Fault, Invalid
 from schemas.models import Model, ModelChange
 from schemas.pages import Page
-from schemas.tasks import Task
 from storage.ports import Query, Scalar
 
 routes: Final = Routes("models")
 
 MODEL: Final = "/v1/projects/{project}/models/{id}"
-ANCESTORS_AT_MOST: Final = 100
 
 
 class ModelQuery(PageQuery):
@@ -51,7 +50,7 @@ async def list_models(request: web.Request) -> web.Response:
 @routes.get(MODEL, answer=Model)
 async def show_model(request: web.Request) -> web.Response:
     """Show a model."""
-    return reply(await _model_of(request))
+    return reply(await model_of(request))
 
 
 @routes.patch(MODEL, body=ModelChange, answer=Model)
@@ -60,39 +59,25 @@ async def change_model(request: web.Request) -> web.Response:
     return reply(await _changed(request, await read(request, ModelChange)))
 
 
-@routes.delete(MODEL)
+@routes.delete(MODEL, answer=References, status=200)
 async def hide_model(request: web.Request) -> web.Response:
-    """Hide a model."""
-    await _changed(request, ModelChange(removed=True))
-    return nothing()
+    """Hide a model, and tell what refers to it: it goes for good some days later, unless something still does."""
+    model = await _changed(request, ModelChange(removed=True))
+    return reply(await references_to(model, request.app[SERVICES].database))
 
 
 @routes.get(f"{MODEL}/package", media_type="application/octet-stream")
 async def send_package(request: web.Request) -> web.StreamResponse:
     """Send the package of a model: a tar with its stages."""
-    model = await _model_of(request)
+    model = await model_of(request)
     name = f"{model.name}-{model.id[:8]}.tar.gz"
     return await send_blob(request, model.package.digest, media_type=model.package.media_type, file_name=name)
 
 
 @routes.get(f"{MODEL}/lineage", answer=Lineage)
 async def show_lineage(request: web.Request) -> web.Response:
-    """Show what a model was trained on, and from."""
-    model = await _model_of(request)
-    database = request.app[SERVICES].database
-    tasks = await database.documents(Task).get_many([model.task])
-    inputs = tasks[0].inputs if tasks else ()
-    versions = await database.documents(Version).get_many([given.version for given in inputs])
-    ancestors: list[Model] = []
-    youngest = model
-    while youngest.pretrained is not None and len(ancestors) < ANCESTORS_AT_MOST:
-        parents = await database.documents(Model).get_many([youngest.pretrained.id])
-        if not parents:
-            break
-        youngest = parents[0]
-        ancestors.append(youngest)
-    versions.sort(key=lambda version: (version.dataset_name, version.number))
-    return reply(Lineage(model=model, inputs=inputs, versions=tuple(versions), ancestors=tuple(ancestors)))
+    """Show what a model was trained on, with what, how, and from which others."""
+    return reply(await lineage_of(await model_of(request), request.app[SERVICES].database))
 
 
 async def _changed(request: web.Request, change: ModelChange) -> Model:
@@ -104,7 +89,7 @@ async def _changed(request: web.Request, change: ModelChange) -> Model:
         return changed_fields(model, change, "description", "recommended_stage", at=now)
 
     models = services.database.documents(Model)
-    return await changed(request, models, lambda: _model_of(request, hidden=True), apply)
+    return await changed(request, models, lambda: model_of(request, hidden=True), apply)
 
 
 def _check_stage(model: Model, wanted: str | None) -> None:
@@ -112,12 +97,3 @@ def _check_stage(model: Model, wanted: str | None) -> None:
         fault = Fault(f"The model has no stage {wanted!r}.", "/recommended_stage")
         stages = ", ".join(stage.name for stage in model.stages)
         raise Invalid("The stage does not exist.", step=f"The model has: {stages}.", faults=[fault])
-
-
-async def _model_of(request: web.Request, *, hidden: bool = False) -> Model:
-    project = await project_of(request)
-    identity = request.match_info["id"]
-    found = await request.app[SERVICES].database.documents(Model).get_many([identity])
-    if not found or found[0].project != project.id or (found[0].removed_at and not hidden):
-        raise NotFound("model", identity, step=f"GET /v1/projects/{project.name}/models lists those there are.")
-    return found[0]

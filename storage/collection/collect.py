@@ -63,7 +63,8 @@ async def collect(
     now = clock()
     in_use = await unfinished(database.documents(Task))
     horizon = in_use.horizon(now)
-    plan = await doomed(database, before=now - timedelta(days=hidden_days), in_use=in_use)
+    with _unreadable():
+        plan = await doomed(database, blobs, before=now - timedelta(days=hidden_days), in_use=in_use)
     gone = _foreseen(plan) if dry_run else await forget(plan, database)
     with TemporaryDirectory(prefix="ymir-collection-") as folder:
         names = Digests(Path(folder))

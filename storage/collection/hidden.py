@@ -8,11 +8,15 @@ from schemas.datasets import Dataset, Tag, Version
 from schemas.evaluations import Evaluation
 from schemas.labeling import JobState, LabelingJob
 from schemas.models import Model
-from schemas.schema import Id, to_text
+from schemas.schema import Digest, Id, to_text
 from schemas.tasks import Task
 from storage.collection.every import every
 from storage.collection.unfinished import Unfinished
-from storage.ports import Database, Query
+from storage.datasets.manifests import parse_manifest
+from storage.ports import Blobs, Database, Query
+
+Predicted = Mapping[Id, frozenset[Id]]
+"""The models with predictions in a version, by the id of the version."""
 
 
 class Due(NamedTuple):
@@ -46,14 +50,16 @@ class Doomed(NamedTuple):
     """How many versions and models stay because something refers to them."""
 
 
-async def doomed(database: Database, *, before: datetime, in_use: Unfinished) -> Doomed:
+async def doomed(database: Database, blobs: Blobs, *, before: datetime, in_use: Unfinished) -> Doomed:
     """Return what was hidden before an instant and is referred to by nothing that stays.
 
     A version is held by a version made of it, a model trained on it, a tag of a dataset that stays, an open labeling
-    job and an unfinished task; a model by one that was trained from it and an unfinished task.
+    job and an unfinished task; a model by one that was trained from it, a version that has its predictions and an
+    unfinished task. Raise NotFound or Invalid for a manifest that cannot be read.
     """
     due = await _due(database, before=before)
-    held = await _held(due, database, in_use=in_use) if due.versions or due.models else frozenset()
+    predicted = await _predicted(due.models, database, blobs) if due.models else {}
+    held = await _held(due, database, predicted, in_use=in_use) if due.versions or due.models else frozenset()
     going = due.without(held, in_use)
     evaluations = await _evaluations(going, database, in_use=in_use)
     return Doomed(going, evaluations, held=len(held))
@@ -70,11 +76,34 @@ async def _due(database: Database, *, before: datetime) -> Due:
     return Due(versions, models, datasets)
 
 
-async def _held(due: Due, database: Database, *, in_use: Unfinished) -> frozenset[Id]:
+async def _predicted(models: Mapping[Id, Model], database: Database, blobs: Blobs) -> Predicted:
+    """Return which of some models have predictions in each version, as far as there are any."""
+    by_stage: dict[Digest, set[Id]] = {}
+    for model in models.values():
+        for stage in model.stages:
+            by_stage.setdefault(stage.digest, set()).add(model.id)
+    by_manifest: dict[Digest, frozenset[Id]] = {}
+    predicted: dict[Id, frozenset[Id]] = {}
+    async for version in every(database.documents(Version)):
+        digest = version.manifest.digest
+        if digest not in by_manifest:
+            manifest = parse_manifest(await blobs.get(digest))
+            found = [layer.predictions.model for layer in manifest.layers.values() if layer.predictions]
+            by_manifest[digest] = frozenset(model for stage in found for model in by_stage.get(stage, ()))
+        if by_manifest[digest]:
+            predicted[version.id] = by_manifest[digest]
+    return predicted
+
+
+async def _held(due: Due, database: Database, predicted: Predicted, *, in_use: Unfinished) -> frozenset[Id]:
     """Return what of the due is referred to by what stays, by whatever many steps."""
     references = await _references_of_models([*due.models.values()], database)
-    references |= {version.id: frozenset(version.parents) for version in due.versions.values()}
+    references |= {
+        version.id: predicted.get(version.id, frozenset()).union(version.parents) for version in due.versions.values()
+    }
     found = set(await _held_at_once(due, database, in_use=in_use))
+    for version, models in predicted.items():
+        found |= frozenset() if version in due.versions else models
     held: set[Id] = set()
     while found:
         held |= found

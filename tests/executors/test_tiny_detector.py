@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image, ImageDraw
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from tests.executors.contract_run import CLASSES, EXECUTOR, Ended, run, started
 from tiny_detector.settings import DetectionSettings, MiningSettings, TrainingSettings
@@ -76,6 +77,19 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
 def trained(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     lines = pictures.lines()
     return run(tmp_path_factory.mktemp("trained"), "training", training=lines[:18], validation=lines[18:])
+
+
+def test_tensorboard_reads_what_training_tells_of_each_round(trained: Ended) -> None:
+    (path,) = (trained.out / "tensorboard").iterdir()
+
+    events = list(LegacyEventFileLoader(str(path)).Load())
+
+    stages = trained.training_result["model_stages"].values()
+    told = [{value.tag: value.simple_value for value in event.summary.value} for event in events[1:]]
+    assert events[0].file_version == "brain.Event:2"
+    assert [event.step for event in events[1:]] == [1, 2]
+    assert [one["mAP"] for one in told] == pytest.approx([stage["mAP"] for stage in stages], abs=1e-5)
+    assert all(one["mistakes"] >= 0 for one in told)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Models, evaluations, executors and events over HTTP."""
+"""Evaluations, executors and events over HTTP."""
 
 from datetime import datetime
 
@@ -6,63 +6,9 @@ import pytest
 
 from schemas.events import EventType, Fact
 from schemas.schema import new_id
-from schemas.tasks import Input
-from tests.factories import NOON, a_task
+from tests.factories import NOON
 from tests.gateway.api import Api
 from tests.gateway.world import PROJECT, World
-
-MODELS = f"/v1/projects/{PROJECT}/models"
-
-
-async def test_models_are_listed_changed_hidden_and_shown_again(api: Api, world: World) -> None:
-    model = await world.model()
-    path = f"{MODELS}/{model.id}"
-
-    changed = await api.patch(path, {"recommended_stage": "last", "description": "the first"})
-    listed = await api.get(f"{MODELS}?name=detector")
-    await api.delete(path)
-    await api.get(path, expect=404)
-    hidden = await api.get(MODELS)
-    await api.patch(path, {"removed": False})
-
-    assert (changed["recommended_stage"], changed["description"]) == ("last", "the first")
-    assert [found["id"] for found in listed["items"]] == [model.id]
-    assert (hidden["items"], (await api.get(path))["id"]) == ([], model.id)
-
-
-async def test_a_stage_that_a_model_lacks_cannot_be_recommended(api: Api, world: World) -> None:
-    model = await world.model()
-
-    problem = await api.patch(f"{MODELS}/{model.id}", {"recommended_stage": "worst"}, expect=422)
-
-    assert problem["errors"][0]["pointer"] == "/recommended_stage"
-    assert "best, last" in problem["step"]
-
-
-async def test_a_package_is_sent_as_a_file(api: Api, world: World) -> None:
-    model = await world.model()
-
-    headers = {"Authorization": f"Bearer {api.secret}"}
-    response = await api.client.get(f"{MODELS}/{model.id}/package", headers=headers)
-
-    assert await response.read() == b"a package"
-    assert "detector-" in response.headers["Content-Disposition"]
-
-
-async def test_a_lineage_leads_to_versions_and_older_models(api: Api, world: World) -> None:
-    version = await world.version()
-    given = Input(pointer="/training/0/ref", ref="pool", version=version.id)
-    task = a_task(project=world.project.id, inputs=(given,))
-    await world.add(task)
-    oldest = await world.model()
-    older = await world.model(pretrained={"id": oldest.id})
-    model = await world.model(pretrained={"id": older.id}, task=task.id)
-
-    lineage = await api.get(f"{MODELS}/{model.id}/lineage")
-
-    assert [found["id"] for found in lineage["ancestors"]] == [older.id, oldest.id]
-    assert [found["id"] for found in lineage["versions"]] == [version.id]
-    assert lineage["inputs"][0]["ref"] == "pool"
 
 
 async def test_an_evaluation_is_shown_with_its_figures(api: Api, world: World) -> None:

@@ -26,7 +26,7 @@ from schemas.schema import Id, new_id
 from schemas.splits import Split
 from schemas.tasks import Input, Task
 from storage.cache import BlobCache
-from storage.datasets.content import Content, LayerContent
+from storage.datasets.content import Content, LayerContent, whole_segment
 from storage.datasets.library import Library
 from storage.datasets.rows import AnnotationRow, AssetRow, ImageRow
 from storage.datasets.segments import build_segment
@@ -35,10 +35,12 @@ from storage.folder import FolderBlobs
 from storage.ports import Blobs, Database
 from storage.sqlite import open_database
 from tests.factories import NOON, PROJECT, a_task
+from tests.workers.pictures import a_jpeg
 from workers.executors.process import ProcessRuntime, ProcessSettings
 from workers.executors.registry import inspect
 from workers.executors.runs import Runtimes
 from workers.image_pool import ImagePool, open_pool
+from workers.images import SIDEWAYS
 from workers.importing.settings import ImportSettings
 from workers.work import Work
 
@@ -70,6 +72,7 @@ class World:
             **self.stores(),
             "cache": self.cache,
             "runtimes": self.runtimes,
+            "pool": self.pool,
         }
 
     def infer_tools(self) -> dict[str, Any]:
@@ -121,6 +124,18 @@ class World:
             images={Split.NONE: {segment: all_rows(len(labels))}},
             layers={GROUND_TRUTH: LayerContent({segment: annotated})},
         )
+
+    async def photograph(
+        self, labels: Sequence[AnnotationRow], *, width: int, height: int, orientation: int = 1, seed: int = 0
+    ) -> Content:
+        """Keep a picture that can be decoded, so large as displayed, with its labels."""
+        sides = (height, width) if orientation in SIDEWAYS else (width, height)
+        data = a_jpeg(seed, width=sides[0], height=sides[1], orientation=orientation)
+        ref = await self.blobs.put(data, media_type="image/jpeg")
+        asset = bytes.fromhex(ref.digest.removeprefix("sha256:"))
+        row = ImageRow(asset, "p.jpg", width, height, orientation, 3, len(data), "image/jpeg", bytes(32))
+        built = build_segment([row], [labels], layer=GROUND_TRUTH, described=True)
+        return whole_segment(await self.library.keep_segment(built), rows=1, layer=GROUND_TRUTH, split=Split.NONE)
 
     async def version(self, content: Content) -> Id:
         """Keep a version with a content and return its id."""

@@ -8,12 +8,18 @@ from typing import Any, Literal
 
 import pytest
 import yaml
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from schemas.annotations import ObjectType
 from schemas.errors import Invalid
 from schemas.exchange_parameters import ImportModelParameters
+from schemas.model_parameters import Preprocess
 from schemas.models import Model
 from schemas.outcomes import ModelRecord, Outcome
+from schemas.schema import new_id
+from schemas.uploads import Upload
+from tests.factories import NOON
 from tests.workers.loop_world import World, a_world
 from workers.handlers.import_model import import_model
 from workers.importing.settings import ImportSettings
@@ -65,13 +71,15 @@ def a_package(
     return path
 
 
-async def imported(world: World, package: Path) -> Outcome:
-    asked = ImportModelParameters.model_validate({"model": "detector", "source": {"path": str(package)}})
+async def imported(world: World, package: Path, **source: str) -> Outcome:
+    asked = ImportModelParameters.model_validate({"model": "detector", "source": source or {"path": str(package)}})
     return await import_model(
         world.work(asked, {}),
         blobs=world.blobs,
         database=world.database,
-        settings=ImportSettings(import_roots=(package.parent,)),
+        settings=ImportSettings.model_validate(
+            {"import_roots": (package.parent,), "private_networks": ("127.0.0.0/8",)}
+        ),
     )
 
 
@@ -168,3 +176,40 @@ async def test_classes_that_the_project_does_not_know_are_told(world: World, tmp
     outcome = await imported(world, a_package(tmp_path / "hash", info, FILES))
 
     assert outcome.warnings == ("The project does not know these classes of the model: zebra.",)
+
+
+async def test_attachments_and_thresholds_are_told_of_the_model(world: World, tmp_path: Path) -> None:
+    model = model_of(await imported(world, a_package(tmp_path / "hash", INFO, FILES)))
+
+    assert model.attachments == ("attachments/curves/loss.csv",)
+    assert model.evaluate_config == {"iou_thr": 0.5, "conf_thr": 0.005}
+
+
+async def test_a_package_that_goes_out_and_comes_in_again_is_the_same(world: World, tmp_path: Path) -> None:
+    resized = {**INFO, "task_context": {"preprocess": {"longside_resize": {"dest_size": 640}}}}
+    first = model_of(await imported(world, a_package(tmp_path / "hash", resized, FILES)))
+    await world.blobs.fetch(first.package.digest, tmp_path / "kept.tar.gz")
+
+    second = model_of(await imported(world, tmp_path / "kept.tar.gz"))
+
+    assert second.package == first.package
+    assert second.stages == first.stages
+    assert second.preprocess == first.preprocess == Preprocess(long_side=640)
+
+
+async def test_a_package_comes_from_a_url_or_an_upload_as_from_a_path(world: World, tmp_path: Path) -> None:
+    package = a_package(tmp_path / "hash", INFO, FILES)
+    blob = await world.blobs.put(package.read_bytes())
+    upload = Upload(id=new_id(), name="model.tar.gz", blob=blob, created_by="somebody", created_at=NOON)
+    await world.database.documents(Upload).add(upload)
+    app = web.Application()
+
+    async def sent(_: web.Request) -> web.FileResponse:
+        return web.FileResponse(package)
+
+    app.router.add_get("/hash", sent)
+    async with TestServer(app) as server:
+        url = f"http://127.0.0.1:{server.port}/hash"
+        outcomes = [await imported(world, package, **one) for one in ({"url": url}, {"upload": upload.id}, {})]
+
+    assert len({model_of(outcome).package.digest for outcome in outcomes}) == 1

@@ -10,7 +10,7 @@ import yaml
 from pydantic import JsonValue
 
 from schemas.errors import Invalid
-from workers.executors.training_result import StageFiles
+from workers.executors.training_result import StageFiles, TrainingResult
 from workers.packages import information, pack, read_info, stage_digest, unpack_stage
 
 
@@ -22,7 +22,7 @@ def a_stage(folder: Path, name: str, content: bytes) -> StageFiles:
 
 def info_of(*stages: StageFiles) -> dict[str, object]:
     config: dict[str, JsonValue] = {"class_names": ["cat"], "epochs": 3}
-    return information(stages, best=stages[0].name, config=config, object_type=2, executor="detector")
+    return information(TrainingResult(stages, stages[0].name), config=config, object_type=2, executor="detector")
 
 
 def a_package(path: Path, *members: tuple[str, bytes | None]) -> Path:
@@ -40,14 +40,14 @@ def a_package(path: Path, *members: tuple[str, bytes | None]) -> Path:
 def test_equal_stages_make_equal_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         stages = [a_stage(tmp_path / name / stage, stage, stage.encode()) for stage in ("b", "a")]
-        pack(tmp_path / f"{name}.tar.gz", stages, info_of(*stages))
+        pack(tmp_path / f"{name}.tar.gz", TrainingResult(tuple(stages), "a"), info_of(*stages))
 
     assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
 
 
 def test_what_was_packed_comes_out(tmp_path: Path) -> None:
     stage = a_stage(tmp_path / "a", "a", b"w")
-    pack(tmp_path / "package", [stage], info_of(stage))
+    pack(tmp_path / "package", TrainingResult((stage,), "a"), info_of(stage))
 
     info = read_info(tmp_path / "package")
 

@@ -1,6 +1,7 @@
 """Train: from versions to a model, and every way in which an executor can disappoint."""
 
 import asyncio
+import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from schemas.executors import Limits
 from schemas.model_parameters import TrainParameters
 from schemas.outcomes import Outcome
 from schemas.splits import Split
+from schemas.training_logs import ScalarTable
 from tests.workers.loop_world import (
     CAT,
     DOG,
@@ -291,6 +293,16 @@ async def test_stages_of_a_failed_training_are_kept(world: World) -> None:
     assert [stage.name for stage in model_of(outcome).stages] == ["first", "second"]
 
 
+async def test_why_nothing_of_a_failed_training_was_kept_is_told_beside_its_failure(world: World) -> None:
+    await world.executor(trains("sys.exit(3)\n", metric="7"))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert outcome.problem is not None
+    assert "exit code 3" in outcome.problem.detail
+    assert any(warning.startswith("No model was kept: models/result.yaml: ") for warning in outcome.warnings)
+
+
 async def test_success_without_a_result_is_a_failure(world: World) -> None:
     await world.executor("exit 0\n")
 
@@ -344,6 +356,116 @@ async def test_a_task_that_is_lost_stops_its_executor_and_says_nothing(world: Wo
 
     with pytest.raises(asyncio.CancelledError):
         await job
+
+
+LOGS = """
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+writer = EventFileWriter(out['tensorboard_dir'])
+for step in range(3):
+    writer.add_event(Event(step=step, summary=Summary(value=[Summary.Value(tag='loss', simple_value=step / 2)])))
+writer.close()
+"""
+
+
+async def scalars_of(outcome: Outcome, world: World) -> dict[str, tuple[float | None, ...]]:
+    assert outcome.result.logs is not None
+    table = ScalarTable.model_validate_json(await world.blobs.get(outcome.result.logs.scalars.digest))
+    return {tag: series.values for tag, series in table.tags.items()}
+
+
+async def test_what_an_executor_wrote_for_tensorboard_is_kept_with_the_model(world: World) -> None:
+    await world.executor(trains(LOGS))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert await scalars_of(outcome, world) == {"loss": (0.0, 0.5, 1.0)}
+    assert model_of(outcome).logs == outcome.result.logs
+    assert outcome.result.logs is not None
+    await world.blobs.fetch(outcome.result.logs.events.digest, world.folder / "events.tar")
+    with tarfile.open(world.folder / "events.tar") as archive:
+        assert ["tfevents" in name for name in archive.getnames()] == [True]
+
+
+async def test_the_logs_of_a_failed_training_are_kept_without_a_model(world: World) -> None:
+    await world.executor(python(f"{LOGS}sys.exit(3)\n"))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert (outcome.problem is not None, outcome.records) == (True, ())
+    assert await scalars_of(outcome, world) == {"loss": (0.0, 0.5, 1.0)}
+
+
+async def test_the_logs_of_a_cancelled_training_are_kept(world: World) -> None:
+    await world.executor(python(f"{LOGS}{signals(world.folder / FIFO)}"))
+    work = await an_attempt(world)
+    job = asyncio.create_task(trained(world, work))
+    await comes(world.folder / FIFO)
+
+    work.stopping = Stopping.CANCELLED
+    job.cancel()
+    outcome = await job
+
+    assert outcome.cancelled
+    assert await scalars_of(outcome, world) == {"loss": (0.0, 0.5, 1.0)}
+
+
+async def test_damaged_logs_are_a_warning(world: World) -> None:
+    damage = "path = next(pathlib.Path(out['tensorboard_dir']).iterdir())\npath.write_bytes(path.read_bytes()[:-3])\n"
+    await world.executor(trains(LOGS + damage))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert outcome.problem is None
+    assert await scalars_of(outcome, world) == {"loss": (0.0, 0.5)}
+    assert any("the file is cut" in warning for warning in outcome.warnings)
+
+
+async def test_links_among_the_logs_are_left_where_they_are(world: World) -> None:
+    link = (
+        "folder = pathlib.Path(out['tensorboard_dir'])\n"
+        "(folder / 'again.tfevents').symlink_to(next(folder.iterdir()))\n"
+        "(folder / 'secret.tfevents').symlink_to('/etc/hostname')\n"
+    )
+    await world.executor(trains(LOGS + link))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert outcome.result.logs is not None
+    await world.blobs.fetch(outcome.result.logs.events.digest, world.folder / "events.tar")
+    with tarfile.open(world.folder / "events.tar") as archive:
+        assert len(archive.getnames()) == 1
+    assert await scalars_of(outcome, world) == {"loss": (0.0, 0.5, 1.0)}
+
+
+async def test_logs_are_kept_up_to_a_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.executors.training_logs.BYTES_KEPT", 100)
+    await world.executor(trains(LOGS))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    assert any("the first 100 bytes are kept" in warning for warning in outcome.warnings)
+    assert await scalars_of(outcome, world) == {"loss": (0.0, 0.5, 1.0)}
+
+
+async def test_what_is_attached_is_in_the_package_and_told(world: World) -> None:
+    attach = (
+        "folder = pathlib.Path(out['models_dir'], 'attachments', 'curves')\n"
+        "folder.mkdir(parents=True)\n"
+        "(folder / 'loss.csv').write_text('1,2')\n"
+        "result['attachments'] = {'curves': ['loss.csv', 'missing.csv']}\n"
+        "yaml.safe_dump(result, open(out['training_result_file'], 'w'))\n"
+    )
+    await world.executor(trains(attach))
+
+    outcome = await trained(world, await an_attempt(world))
+
+    model = model_of(outcome)
+    package = await world.cache.path(model.package.digest)
+    assert model.attachments == ("attachments/curves/loss.csv",)
+    assert read_info(package)["attachments"] == {"curves": ["loss.csv"]}
+    assert any("'missing.csv'" in warning for warning in outcome.warnings)
 
 
 async def test_progress_that_lies_is_told(world: World) -> None:

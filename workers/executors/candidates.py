@@ -1,28 +1,37 @@
 """The input of a mining or an inference: images and their index; and what the executor found on them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from schemas.errors import Invalid
 from storage.cache import BlobCache
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.datasets.restriction import Ids
-from storage.datasets.rows import AssetRow, ImageRow
+from storage.datasets.rows import AnnotationRow, AssetRow, ImageRow
 from workers.executors.infer_result import Found, read_predictions
 from workers.executors.inputs import index_lines, write_images
 from workers.executors.layout import CANDIDATE_INDEX, INFER_RESULT
+from workers.executors.preprocessing import Preprocessor
 from workers.executors.runs import Run
+from workers.executors.scaling import scaled_all
 from workers.formats.frames import to_displayed
 
 Images = dict[bytes, ImageRow]
+"""By asset."""
+NOTHING: Final[Mapping[bytes, ImageRow]] = MappingProxyType({})
 
 
-async def write_candidates(content: Content, run: Run, *, library: Library, cache: BlobCache) -> Images:
-    """Write all images of a content into a run's input folder, with their index, and return them by asset."""
+async def write_candidates(
+    content: Content, run: Run, *, library: Library, cache: BlobCache, preprocessor: Preprocessor | None = None
+) -> Images:
+    """Write all images of a content with their index into a run's input folder; return them as it sees them."""
     images: Images = {}
-    index = run.folder.given / CANDIDATE_INDEX
-    await write_images(library.rows(content, layers=[]), run.folder, cache=cache, each=_taker(images, index, run))
+    take = _taker(images, run.folder.given / CANDIDATE_INDEX, run)
+    rows = library.rows(content, layers=[])
+    await write_images(rows, run.folder, cache=cache, each=take, preprocessor=preprocessor)
     if not images:
         raise Invalid("There is no image to work on.", step="Name a version that has images.")
     return images
@@ -34,13 +43,20 @@ def assets_of(content: Content, *, ids: Ids) -> list[bytes]:
     return [bytes(asset) for segment in sorted(masks) for asset in ids[segment].ids[masks[segment]]]
 
 
-def read_found(run: Run, images: Images, *, classes: Sequence[str] | None) -> Found:
-    """Return what the executor found on each image, in the frame of the image as displayed; raise Invalid."""
+def read_found(
+    run: Run, images: Images, *, classes: Sequence[str] | None, own: Mapping[bytes, ImageRow] = NOTHING
+) -> Found:
+    """Return what the executor found on each image, in the frame of the image as displayed; raise Invalid.
+
+    ``own`` has the images themselves where the executor saw them in another size.
+    """
     found = read_predictions(run.folder.made / INFER_RESULT, images=images, classes=classes)
-    turned = {
-        asset: tuple(to_displayed(row, images[asset]) for row in rows) if images[asset].orientation != 1 else rows
-        for asset, rows in found.annotations.items()
-    }
+    turned: dict[bytes, tuple[AnnotationRow, ...]] = {}
+    for asset, rows in found.annotations.items():
+        seen = images[asset]
+        turned[asset] = tuple(to_displayed(row, seen) for row in rows) if seen.orientation != 1 else rows
+        if asset in own:
+            turned[asset] = scaled_all(turned[asset], was=seen, now=own[asset])
     return Found(turned, found.unknown_classes)
 
 

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from schemas.annotations import ClassName, ObjectType
 from schemas.errors import Fault, Invalid
 from schemas.executors import Purpose
-from schemas.model_parameters import UsesExecutor
+from schemas.model_parameters import Preprocess, UsesExecutor
 from schemas.projects import ClassList, Project
 from schemas.schema import Digest, digest_of
 from storage.ports import Database
@@ -30,6 +30,8 @@ class Configured(NamedTuple):
 
     values: dict[str, JsonValue]
     warnings: tuple[str, ...]
+    preprocess: Preprocess | None = None
+    """What was done to the images first: no part of config.yaml, but of how the work was done."""
 
     @property
     def lasting(self) -> dict[str, JsonValue]:
@@ -38,8 +40,11 @@ class Configured(NamedTuple):
 
     @property
     def digest(self) -> Digest:
-        """The digest of the lasting values, as JSON with sorted keys."""
-        return digest_of(orjson.dumps(self.lasting, option=orjson.OPT_SORT_KEYS))
+        """The digest of the lasting values and, if there is one, of the preprocessing, as JSON with sorted keys."""
+        told: dict[str, object] = {**self.lasting}
+        if self.preprocess is not None:
+            told["preprocess"] = self.preprocess.model_dump(mode="json")
+        return digest_of(orjson.dumps(told, option=orjson.OPT_SORT_KEYS))
 
 
 async def configured(
@@ -51,6 +56,7 @@ async def configured(
     classes: Sequence[ClassName],
     object_type: ObjectType,
     models: Sequence[str],
+    preprocess: Preprocess | None = None,
 ) -> Configured:
     """Write env.yaml and config.yaml of a run and return what they say."""
     template: dict[str, JsonValue] = {}
@@ -63,7 +69,7 @@ async def configured(
     surroundings = environment(work.task.id, purposes=purposes, layout=run.layout)
     with scratch_errors():
         await asyncio.to_thread(write_settings, run.folder, environment=surroundings, configuration=values)
-    return Configured(values, warnings)
+    return Configured(values, warnings, preprocess)
 
 
 async def known_classes(names: Sequence[ClassName], project: Project, database: Database) -> tuple[ClassName, ...]:

@@ -18,6 +18,7 @@ from storage.cache import BlobCache
 from storage.datasets.rows import AssetRow
 from workers.executors.contract import ExportFormat
 from workers.executors.layout import ANNOTATIONS, ASSETS, CONFIGURATION, ENVIRONMENT, MODELS, Layout, RunFolder
+from workers.executors.preprocessing import Preprocessor
 from workers.executors.scratch import scratch_errors
 from workers.formats.ark_writer import ark_text
 from workers.formats.class_numbers import ClassNumbers
@@ -51,16 +52,20 @@ async def write_images(
     *,
     cache: BlobCache,
     each: Callable[[Sequence[AssetRow]], None],
+    preprocessor: Preprocessor | None = None,
 ) -> None:
-    """Link every image into the input folder; ``each`` is called in a thread for some at a time, in their order."""
+    """Link every image into the input folder; ``each`` is called in a thread for some at a time, in their order.
+
+    A preprocessor writes files of its own in the place of some images; ``each`` is told of what the executor sees.
+    """
     batch: list[AssetRow] = []
     async for row in rows:
         batch.append(row)
         if len(batch) == BATCH:
-            await _write_batch(batch, folder, cache=cache, each=each)
+            await _write_batch(batch, folder, cache=cache, each=each, preprocessor=preprocessor)
             batch = []
     if batch:
-        await _write_batch(batch, folder, cache=cache, each=each)
+        await _write_batch(batch, folder, cache=cache, each=each, preprocessor=preprocessor)
 
 
 def index_lines(
@@ -141,12 +146,36 @@ async def _write_batch(
     *,
     cache: BlobCache,
     each: Callable[[Sequence[AssetRow]], None],
+    preprocessor: Preprocessor | None,
 ) -> None:
     digests: list[Digest] = [f"sha256:{row.asset}" for row in rows]
     with scratch_errors():
         async with cache.use(digests) as paths:
-            await asyncio.to_thread(_link_all, paths, [folder.given / image_path(row) for row in rows])
+            targets = [folder.given / image_path(row) for row in rows]
+            if preprocessor is None:
+                await asyncio.to_thread(_link_all, paths, targets)
+            else:
+                rows = await _preprocessed(rows, paths, targets, preprocessor)
         await asyncio.to_thread(each, rows)
+
+
+async def _preprocessed(
+    rows: Sequence[AssetRow], paths: Sequence[Path], targets: Sequence[Path], preprocessor: Preprocessor
+) -> Sequence[AssetRow]:
+    """Return images as the executor sees them, their files made or linked."""
+    seen = await asyncio.to_thread(lambda: [preprocessor.row(row) for row in rows])
+    same = [number for number, row in enumerate(seen) if row is rows[number]]
+    await asyncio.to_thread(_link_all, [paths[number] for number in same], [targets[number] for number in same])
+    others = sorted(set(range(len(rows))).difference(same))
+    new = await asyncio.to_thread(lambda: [number for number in others if _is_new(targets[number])])
+    await preprocessor.make([(rows[number], paths[number], targets[number]) for number in new])
+    preprocessor.saw(len(rows))
+    return seen
+
+
+def _is_new(target: Path) -> bool:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return not target.exists()
 
 
 def _link_all(paths: Sequence[Path], targets: Sequence[Path]) -> None:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 MODELS: Final = "models"
 ASSETS: Final = "assets"
 ANNOTATIONS: Final = "annotations"
+TENSORBOARD: Final = "tensorboard"
 
 TRAINING_INDEX: Final = "train-index.tsv"
 VALIDATION_INDEX: Final = "val-index.tsv"
@@ -47,5 +48,5 @@ class RunFolder(NamedTuple):
         """Make the empty folders of a run."""
         for folder in (ASSETS, ANNOTATIONS, MODELS):
             (self.given / folder).mkdir(parents=True, exist_ok=True)
-        for folder in (MODELS, "tensorboard"):
+        for folder in (MODELS, TENSORBOARD):
             (self.made / folder).mkdir(parents=True, exist_ok=True)

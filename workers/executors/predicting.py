@@ -1,7 +1,7 @@
 """Running a trained model on candidates: what mining and inference have in common."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from schemas.annotations import ClassName
@@ -14,6 +14,7 @@ from storage.cache import BlobCache
 from storage.class_names import Names, names_in
 from storage.datasets.content import Content
 from storage.datasets.library import Library
+from storage.datasets.rows import ImageRow
 from storage.ports import Blobs, Database
 from workers.executors.candidates import Images, assets_of, read_found, write_candidates
 from workers.executors.configured import Configured, configured
@@ -22,7 +23,9 @@ from workers.executors.infer_result import Found
 from workers.executors.inputs import write_model
 from workers.executors.models import FoundStage, find_stage
 from workers.executors.prediction_layers import keep_predictions, predictions_of
+from workers.executors.preprocessing import preprocessor_of
 from workers.executors.runs import PREPARED, Executed, Run, Runtimes, execute, open_run
+from workers.image_pool import ImagePool
 from workers.work import P_co, Work
 
 
@@ -34,6 +37,7 @@ class Tools(NamedTuple):
     database: Database
     cache: BlobCache
     runtimes: Runtimes
+    pool: ImagePool
 
 
 class Prepared(NamedTuple):
@@ -43,6 +47,9 @@ class Prepared(NamedTuple):
     found: FoundStage
     settings: Configured
     images: Images
+    """As the executor sees them."""
+    own: Mapping[bytes, ImageRow]
+    """Those that it sees in another size, as they are themselves."""
     names: Names
     """The main name of every class and alias of the project."""
 
@@ -61,7 +68,7 @@ async def prepared(
     purposes: frozenset[Purpose],
     tools: Tools,
 ) -> Prepared:
-    """Write the input of a run on all images of a content."""
+    """Write the input of a run on all images of a content, made as those were that the model learned from."""
     work.progress(0.0, "preparing")
     project = await tools.database.documents(Project).get(work.task.project)
     found = await find_stage(model, project=project.id, database=tools.database)
@@ -82,9 +89,13 @@ async def prepared(
         classes=found.model.classes,
         object_type=project.object_type,
         models=models,
+        preprocess=found.model.preprocess,
     )
-    images = await write_candidates(content, run, library=tools.library, cache=tools.cache)
-    return Prepared(run, found, settings, images, await names_in(project.id, tools.database))
+    own: Images = {}
+    total = content.image_count()
+    preprocessor = preprocessor_of(found.model.preprocess, work=work, total=total, pool=tools.pool, own=own)
+    images = await write_candidates(content, run, library=tools.library, cache=tools.cache, preprocessor=preprocessor)
+    return Prepared(run, found, settings, images, own, await names_in(project.id, tools.database))
 
 
 async def executed(work: Work[P_co], ready: Prepared, *, phase: str, tools: Tools) -> Executed:
@@ -104,7 +115,7 @@ async def predictions(ready: Prepared, *, keep_others: bool = False) -> Found:
 
 
 def _predictions(ready: Prepared, classes: Sequence[ClassName] | None) -> Found:
-    found = read_found(ready.run, ready.images, classes=classes)
+    found = read_found(ready.run, ready.images, classes=classes, own=ready.own)
     named = {
         asset: tuple(row._replace(class_name=ready.names.get(row.class_name or "", row.class_name)) for row in rows)
         for asset, rows in found.annotations.items()

@@ -10,9 +10,10 @@ from schemas.models import Model, Stage
 from schemas.places import PACKAGE_MEDIA_TYPE
 from schemas.projects import Project
 from schemas.schema import derived_id
+from schemas.training_logs import TrainingLogs
 from storage.ports import Blobs
 from workers.executors.configured import Configured
-from workers.executors.contract import object_type_number
+from workers.executors.contract import PROTOCOL, object_type_number
 from workers.executors.runs import Run
 from workers.executors.scratch import scratch_errors
 from workers.executors.training_result import TrainingResult
@@ -29,9 +30,17 @@ class Training(NamedTuple):
     sets: TrainingSets
     run: Run
     settings: Configured
+    warnings: tuple[str, ...] = ()
 
 
-async def model_of(result: TrainingResult, training: Training, *, work: Work[TrainParameters], blobs: Blobs) -> Model:
+async def model_of(
+    result: TrainingResult,
+    training: Training,
+    *,
+    work: Work[TrainParameters],
+    logs: TrainingLogs | None,
+    blobs: Blobs,
+) -> Model:
     """Pack all stages and return the model; only its id and its time tell one of two equal trainings from the other."""
     return Model(
         id=derived_id("model", work.task.id),
@@ -43,12 +52,18 @@ async def model_of(result: TrainingResult, training: Training, *, work: Work[Tra
         best_stage=result.best,
         recommended_stage=result.best,
         package=await _package(result, training, blobs=blobs),
+        attachments=tuple(sorted(result.attachments)),
+        logs=logs,
+        evaluate_config=dict(result.evaluation),
         executor=training.run.executor.name,
+        executor_reference=training.run.executor.reference,
         executor_digest=training.run.digest,
         config=training.settings.lasting,
         training=training.sets.training_versions,
         validation=training.sets.validation_versions,
         pretrained=work.parameters.pretrained,
+        preprocess=training.settings.preprocess,
+        protocol=PROTOCOL,
         task=work.task.id,
         created_at=work.now(),
     )
@@ -56,15 +71,15 @@ async def model_of(result: TrainingResult, training: Training, *, work: Work[Tra
 
 async def _package(result: TrainingResult, training: Training, *, blobs: Blobs) -> BlobRef:
     info = information(
-        result.stages,
-        best=result.best,
+        result,
         config=training.settings.lasting,
         object_type=object_type_number(training.project.object_type),
         executor=training.run.executor.name,
+        preprocess=training.settings.preprocess,
     )
     path = training.run.folder.root / "package.tar.gz"
     with scratch_errors():
-        await asyncio.to_thread(pack, path, result.stages, info)
+        await asyncio.to_thread(pack, path, result, info)
     return await blobs.put_file(path, media_type=PACKAGE_MEDIA_TYPE)
 
 

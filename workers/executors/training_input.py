@@ -14,6 +14,7 @@ from storage.datasets.rows import AssetRow
 from workers.executors.contract import ExportFormat
 from workers.executors.inputs import annotator, index_lines, write_coco, write_images
 from workers.executors.layout import TRAINING_INDEX, VALIDATION_INDEX
+from workers.executors.preprocessing import Preprocessor
 from workers.executors.runs import Run
 from workers.executors.training_sets import TrainingSets
 
@@ -34,6 +35,8 @@ class TrainingInput(NamedTuple):
 
     training: Written
     validation: Written
+    resized: int = 0
+    """How many images the executor sees in another size."""
 
 
 async def write_training_input(
@@ -45,6 +48,7 @@ async def write_training_input(
     export_format: ExportFormat,
     library: Library,
     cache: BlobCache,
+    preprocessor: Preprocessor | None = None,
 ) -> TrainingInput:
     """Write both sets into a run's input folder; raise Invalid if there is no object of the classes to learn from."""
     writers = [
@@ -52,7 +56,8 @@ async def write_training_input(
         for index in (TRAINING_INDEX, VALIDATION_INDEX)
     ]
     for writer, content in zip(writers, (sets.training, sets.validation), strict=True):
-        await write_images(_rows(content, layer, library), run.folder, cache=cache, each=writer.take)
+        rows = _rows(content, layer, library)
+        await write_images(rows, run.folder, cache=cache, each=writer.take, preprocessor=preprocessor)
         await asyncio.to_thread(writer.finish)
     training, validation = (writer.written() for writer in writers)
     if not training.annotations:
@@ -60,7 +65,7 @@ async def write_training_input(
             f"There is no object of {', '.join(classes)} on the {training.images} images for training.",
             step="Name other classes, or sources that have these.",
         )
-    return TrainingInput(training, validation)
+    return TrainingInput(training, validation, preprocessor.resized if preprocessor else 0)
 
 
 async def _rows(content: Content, layer: LayerName, library: Library) -> AsyncIterator[AssetRow]:

@@ -1,11 +1,16 @@
 """What a training left behind: models/result.yaml and the files of its stages, checked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from pydantic import JsonValue
+
+from schemas.counts import counted
 from schemas.errors import Fault, Invalid
+from workers.executors.attachments import ATTACHMENTS, attached, evaluation_of, regular_file, shown
 from workers.executors.layout import TRAINING_RESULT
 from workers.foreign_yaml import NotYaml, read_yaml
 
@@ -17,6 +22,12 @@ RATES: Final = ("mAP", "mAR", "mIoU", "mAcc", "maskAP", "boxAP")
 COUNTS: Final = ("tp", "fp", "fn")
 GREATEST_COUNT: Final = 2**53
 BEST_BY: Final = ("maskAP", "mIoU", "mAP")
+STAGES_AT_MOST: Final = 1_000
+FILES_AT_MOST: Final = 10_000
+STAGES_KEPT: Final = 10
+"""The newest, beside the best: as executors with YMIR's own library keep them."""
+NOTHING: Final[Mapping[str, Path]] = MappingProxyType({})
+NO_VALUES: Final[Mapping[str, Any]] = MappingProxyType({})
 NEXT_STEP: Final = "Have the executor write what protocol 1.1.0 asks for."
 
 
@@ -26,13 +37,20 @@ class StageFiles(NamedTuple):
     name: str
     files: Mapping[str, Path]
     metrics: dict[str, float]
+    made_at: float = 0.0
+    """Seconds since 1970, as the executor says; only their order means anything."""
 
 
 class TrainingResult(NamedTuple):
-    """All stages of a training, in the order in which the executor told of them."""
+    """The stages of a training, in the order in which the executor told of them, and what belongs to all of them."""
 
     stages: tuple[StageFiles, ...]
     best: str
+    attachments: Mapping[str, Path] = NOTHING
+    """Files beside the stages, by their paths in a package: ``attachments/<section>/<file>``."""
+    evaluation: Mapping[str, JsonValue] = NO_VALUES
+    """With which thresholds the metrics were measured, as the executor says."""
+    warnings: tuple[str, ...] = ()
 
 
 def read_training_result(models: Path) -> TrainingResult | None:
@@ -53,7 +71,23 @@ def read_training_result(models: Path) -> TrainingResult | None:
     result = checked_stages(described, models, faults, named=told.get("best_stage_name"), file=TRAINING_RESULT)
     if faults:
         raise _invalid(faults)
-    return result
+    attachments, missing = attached(told.get(ATTACHMENTS), models, file=TRAINING_RESULT)
+    kept, left_out = newest(result.stages, best=result.best)
+    return TrainingResult(
+        kept, result.best, attachments, evaluation_of(told.get("evaluate_config")), (*left_out, *missing)
+    )
+
+
+def newest(stages: Sequence[StageFiles], *, best: str) -> tuple[tuple[StageFiles, ...], tuple[str, ...]]:
+    """Return the newest stages and the best one, in their order, and what there is to say of the others."""
+    order = sorted(range(len(stages)), key=lambda position: (stages[position].made_at, position))
+    kept = set(order[-STAGES_KEPT:])
+    chosen = tuple(stage for position, stage in enumerate(stages) if position in kept or stage.name == best)
+    left_out = [stage.name for stage in stages if stage not in chosen]
+    if not left_out:
+        return chosen, ()
+    told = f"The {STAGES_KEPT} newest stages and the best are kept; left out: {counted(len(left_out), 'stage')}, as"
+    return chosen, (f"{told} {left_out[0]!r}.",)
 
 
 def checked_stages(
@@ -63,6 +97,11 @@ def checked_stages(
 
     ``named`` is what the file says is the best stage; without a word of it the one with the best metric is.
     """
+    files = sum(len(_files(stage)) for stage in described.values())
+    if len(described) > STAGES_AT_MOST or files > FILES_AT_MOST:
+        told = f"{len(described)} stages with {files} files are more than {STAGES_AT_MOST} with {FILES_AT_MOST}."
+        faults.append(Fault(told, f"{file}: {key}"))
+        return TrainingResult((), "")
     stages = tuple(
         _stage(str(name), stage, folder, faults, f"{file}: {key}.{name}") for name, stage in described.items()
     )
@@ -86,29 +125,27 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _stage(name: str, told: object, models: Path, faults: list[Fault], where: str) -> StageFiles:
-    if not STAGE_NAME.fullmatch(name):
-        faults.append(Fault("A stage is named by letters, digits, points, dashes and underscores.", where))
+    if not STAGE_NAME.fullmatch(name) or name == ATTACHMENTS:
+        faults.append(
+            Fault("A stage is named by letters, digits, points, dashes and underscores, and not attachments.", where)
+        )
         return StageFiles(name, {}, {})
-    if not isinstance(told, dict) or not isinstance(told.get("files"), list) or not told["files"]:
+    if not isinstance(told, dict) or not _files(told):
         faults.append(Fault("A stage names at least one file under files.", where))
         return StageFiles(name, {}, {})
     files = {}
-    for position, file in enumerate(told["files"]):
-        path = _file(file, name, models) if isinstance(file, str) else None
+    for position, file in enumerate(_files(told)):
+        path = regular_file(file, models, within=(name, "")) if isinstance(file, str) else None
         if path is None:
-            faults.append(Fault(f"There is no regular file {_shown(file)} in the stage.", f"{where}.files[{position}]"))
+            faults.append(Fault(f"There is no regular file {shown(file)} in the stage.", f"{where}.files[{position}]"))
         else:
             files[file.removeprefix(f"{name}/")] = path
-    return StageFiles(name, files, _metrics(told, where, faults))
+    return StageFiles(name, files, _metrics(told, where, faults), _instant(told.get("timestamp")))
 
 
-def _file(file: str, stage: str, models: Path) -> Path | None:
-    root = models.resolve()
-    for path in (models / stage / file, models / file):
-        resolved = path.resolve()
-        if resolved.is_relative_to(root) and resolved.is_file() and ".." not in Path(file).parts:
-            return resolved
-    return None
+def _files(told: object) -> Sequence[Any]:
+    files = told.get("files") if isinstance(told, dict) else None
+    return files if isinstance(files, list) else ()
 
 
 def _metrics(told: Mapping[str, Any], where: str, faults: list[Fault]) -> dict[str, float]:
@@ -119,15 +156,16 @@ def _metrics(told: Mapping[str, Any], where: str, faults: list[Fault]) -> dict[s
             continue
         greatest = 1 if key in RATES else GREATEST_COUNT
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= greatest:
-            faults.append(Fault(f"It must be a number from 0 to {greatest}, not {_shown(value)}.", f"{where}.{key}"))
+            faults.append(Fault(f"It must be a number from 0 to {greatest}, not {shown(value)}.", f"{where}.{key}"))
         else:
             metrics[key] = float(value)
     return metrics
 
 
-def _shown(value: object) -> str:
-    # YAML's references make small files whose lists would take for ever to be written out.
-    return repr(value)[:100] if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
+def _instant(told: object) -> float:
+    if isinstance(told, bool) or not isinstance(told, int | float) or not abs(told) < GREATEST_COUNT:
+        return 0.0
+    return float(told)
 
 
 def _best(stages: tuple[StageFiles, ...]) -> str:

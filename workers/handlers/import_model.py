@@ -41,8 +41,7 @@ async def import_model(
         package = await asyncio.to_thread(read_package, folder)
         _check(package, project)
         model = await _model(package, project, work=work, blobs=blobs)
-    unknown = await _unknown(model, database)
-    warnings = (f"The project does not know these classes of the model: {', '.join(unknown)}.",) if unknown else ()
+    warnings = (*package.result.warnings, *await _unknown(model, database))
     summary: dict[str, JsonValue] = {"stages": len(model.stages), "best_stage": model.best_stage}
     return Outcome(records=(ModelRecord(model=model),), result=TaskResult(summary=summary), warnings=warnings)
 
@@ -58,17 +57,15 @@ async def _model(
     package: ForeignPackage, project: Project, *, work: Work[ImportModelParameters], blobs: Blobs
 ) -> Model:
     info = information(
-        package.result.stages,
-        best=package.result.best,
+        package.result,
         config=package.config,
         object_type=object_type_number(project.object_type),
         executor=package.executor,
+        preprocess=package.preprocess,
     )
-    if package.evaluation:
-        info["evaluate_config"] = package.evaluation
     path = work.scratch / "package.tar.gz"
     work.progress(0.6, "packing")
-    await asyncio.to_thread(pack, path, package.result.stages, info, attachments=package.attachments)
+    await asyncio.to_thread(pack, path, package.result, info)
     return Model(
         id=derived_id("model", work.task.id),
         project=project.id,
@@ -79,6 +76,9 @@ async def _model(
         best_stage=package.result.best,
         recommended_stage=package.result.best,
         package=await blobs.put_file(path, media_type=PACKAGE_MEDIA_TYPE),
+        attachments=tuple(sorted(package.result.attachments)),
+        evaluate_config=dict(package.result.evaluation),
+        preprocess=package.preprocess,
         executor=package.executor,
         config=package.config,
         task=work.task.id,
@@ -86,6 +86,7 @@ async def _model(
     )
 
 
-async def _unknown(model: Model, database: Database) -> list[str]:
+async def _unknown(model: Model, database: Database) -> tuple[str, ...]:
     known = await names_in(model.project, database)
-    return [name for name in model.classes if name not in known]
+    unknown = [name for name in model.classes if name not in known]
+    return (f"The project does not know these classes of the model: {', '.join(unknown)}.",) if unknown else ()

@@ -64,7 +64,7 @@ async def infer(
     out, and counted in the report, unless they are asked for.
     """
     parameters = work.parameters
-    tools = Tools(library, blobs, database, cache, runtimes)
+    tools = Tools(library, blobs, database, cache, runtimes, pool)
     source = await _source(work, Intake(library, blobs, database, pool, settings))
     ready = await prepared(work, parameters, source.content, model=parameters.model, purposes=INFER, tools=tools)
     layer = layer_name(parameters.layer, ready.found)

@@ -20,6 +20,7 @@ from workers.executors.mining_result import Pick
 from workers.executors.predicting import Tools, report_blob, unknown_class_findings, with_predictions
 from workers.executors.prediction_layers import layer_name
 from workers.executors.runs import Runtimes
+from workers.image_pool import ImagePool
 from workers.mining.picking import Scored, content_of, picks_of, purposes_of, scored
 from workers.mining.strategies import strategy_of
 from workers.work import Work
@@ -33,6 +34,7 @@ async def mine(
     database: Database,
     cache: BlobCache,
     runtimes: Runtimes,
+    pool: ImagePool,
 ) -> Outcome:
     """Make a version of the candidates that are wanted most; the report names each with its rank and score.
 
@@ -40,7 +42,7 @@ async def mine(
     ``keep_predictions`` the model's layer is added, in the place of one of the same name.
     """
     parameters = work.parameters
-    tools = Tools(library, blobs, database, cache, runtimes)
+    tools = Tools(library, blobs, database, cache, runtimes, pool)
     strategy = strategy_of(parameters.strategy)
     source = await given(work.task, "/source", library=library)
     candidates = await _candidates(work, source, library=library)

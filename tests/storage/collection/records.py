@@ -11,6 +11,7 @@ from schemas.models import Model, Stage
 from schemas.outcomes import Outcome, TaskResult
 from schemas.schema import new_id
 from schemas.tasks import Task
+from schemas.training_logs import TrainingLogs
 from schemas.uploads import PartialUpload, Upload, UploadPart
 from tests.factories import NOON, PROJECT, WORKER, a_task
 from tests.storage.collection.worlds import World
@@ -51,6 +52,8 @@ NAMES = (
     "marks",
     "curves",
     "label_errors",
+    "events",
+    "scalars",
 )
 
 
@@ -62,7 +65,8 @@ def a_partial_upload() -> PartialUpload:
 
 def an_ended_task(named: dict[str, BlobRef]) -> Task:
     conflicts = ConflictList(count=1, lines=named["lines"], places=named["places"])
-    result = TaskResult(archive=named["archive"], conflicts=conflicts)
+    logs = TrainingLogs(events=named["events"], scalars=named["scalars"])
+    result = TaskResult(archive=named["archive"], conflicts=conflicts, logs=logs)
     outcome = Outcome(result=result, report=named["report"], log=named["log"])
     return a_task().claimed(by=WORKER, at=NOON).ended(outcome, at=NOON)
 

@@ -5,18 +5,21 @@ from datetime import timedelta
 
 import pytest
 
+from schemas.annotations import GROUND_TRUTH
 from schemas.datasets import Dataset, Tag, Version, dataset_id, tag_id
-from schemas.errors import NotFound
+from schemas.errors import Invalid, NotFound
 from schemas.evaluations import Evaluation
+from schemas.manifests import Predictions
 from schemas.model_parameters import ModelStage
 from schemas.models import Model
 from schemas.outcomes import Outcome, VersionDraft
-from schemas.schema import Id, new_id
+from schemas.schema import Id, digest_of, new_id
 from schemas.tasks import Task
 from storage.clock import utc_now
 from storage.collection.forgetting import forget
 from storage.collection.hidden import doomed
 from storage.collection.unfinished import unfinished
+from storage.datasets.content import LayerContent
 from tests.factories import NOON, PROJECT, WORKER, a_task
 from tests.storage.collection.records import a_job, a_model, an_evaluation
 from tests.storage.collection.worlds import World, digests_of
@@ -119,6 +122,55 @@ async def test_a_hidden_model_stays_while_another_was_trained_from_it(world: Wor
     assert {package.digest for package in packages} <= await world.there()
 
 
+async def predicted(world: World, model: Model, name: str) -> Version:
+    content = await world.content(name)
+    found = content.layers[GROUND_TRUTH]
+    origin = Predictions(
+        model=model.stages[0].digest, stage="best", configuration=digest_of(b"{}"), classes=model.classes
+    )
+    return await world.version(name, content.with_layer("detector@best", LayerContent(found.masks, origin)))
+
+
+async def test_a_hidden_model_stays_while_a_version_has_its_predictions(world: World) -> None:
+    model = a_model(await world.blobs.put(b"a package"))
+    await world.add(model)
+    version = await predicted(world, model, "found")
+    await world.hide(model)
+
+    held = await world.collect()
+    await world.hide(version)
+    gone = await world.collect()
+
+    assert (held.models, held.held) == (0, 1)
+    assert (gone.models, gone.versions) == (1, 1)
+
+
+async def test_a_model_stays_for_a_hidden_version_that_stays_itself(world: World) -> None:
+    model = a_model(await world.blobs.put(b"a package"))
+    await world.add(model)
+    version = await predicted(world, model, "found")
+    await world.version("child", ["child"], parents=(version.id,))
+    await world.hide(model)
+    await world.hide(version)
+
+    found = await world.collect()
+
+    assert (found.models, found.versions, found.held) == (0, 0, 2)
+
+
+async def test_a_manifest_that_is_lost_ends_the_search_for_predictions_before_anything_goes(world: World) -> None:
+    model = a_model(await world.blobs.put(b"a package"))
+    await world.add(model)
+    version = await world.version("pictures", ["a"])
+    await world.hide(model)
+    await world.blobs.remove(version.manifest.digest)
+
+    with pytest.raises(Invalid, match="No blob was removed"):
+        await world.collect()
+
+    assert await world.database.documents(Model).count() == 1
+
+
 async def test_a_hidden_model_that_nothing_refers_to_goes_with_its_package(world: World) -> None:
     model = a_model(await world.blobs.put(b"a package"))
     await world.add(model)
@@ -174,7 +226,7 @@ async def test_what_is_shown_again_at_the_last_moment_stays(world: World) -> Non
     await world.hide(version)
     await world.hide(await world.dataset("whole"))
     in_use = await unfinished(world.database.documents(Task))
-    plan = await doomed(world.database, before=utc_now() - timedelta(days=30), in_use=in_use)
+    plan = await doomed(world.database, world.blobs, before=utc_now() - timedelta(days=30), in_use=in_use)
     for document in (version, await world.dataset("whole")):
         documents = world.database.documents(type(document))
         was = await documents.get(document.id)

@@ -118,6 +118,22 @@ def test_what_breaks_a_rule_is_named(models: Path, text: str, where: str) -> Non
     assert caught.value.detail.startswith(where)
 
 
+@pytest.mark.parametrize(
+    "stages",
+    [
+        ", ".join(f"s{number}: {{files: [weights]}}" for number in range(1_001)),
+        f"best: {{files: [{', '.join(['weights'] * 10_001)}]}}",
+    ],
+)
+def test_more_than_a_document_can_hold_is_refused_as_a_whole(models: Path, stages: str) -> None:
+    write(models, f"model_stages: {{{stages}}}\n")
+
+    with pytest.raises(Invalid, match="are more than 1000 with 10000") as caught:
+        read_training_result(models)
+
+    assert len(caught.value.faults) == 1
+
+
 def test_every_fault_is_told(models: Path) -> None:
     write(models, "best_stage_name: x\nmodel_stages: {best: {files: [weights, missing], mAP: 2}}\n")
 
@@ -134,3 +150,93 @@ def test_any_bytes_are_a_result_or_refused(tmp_path_factory: pytest.TempPathFact
 
     with suppress(Invalid):
         assert read_training_result(models) is not None
+
+
+def a_file(models: Path, path: str) -> None:
+    (models / path).parent.mkdir(parents=True, exist_ok=True)
+    (models / path).write_bytes(path.encode())
+
+
+def test_attachments_are_found_wherever_executors_put_them(models: Path) -> None:
+    for path in ("attachments/curves/loss.csv", "plots/pr.png", "notes.txt"):
+        a_file(models, path)
+    write(
+        models,
+        "model_stages: {best: {files: [weights]}}\nevaluate_config: {iou_thr: 0.5}\n"
+        "attachments: {curves: [loss.csv], plots: [pr.png], texts: [notes.txt]}\n",
+    )
+
+    result = read_training_result(models)
+
+    assert result is not None
+    assert {name: file.read_text() for name, file in result.attachments.items()} == {
+        "attachments/curves/loss.csv": "attachments/curves/loss.csv",
+        "attachments/plots/pr.png": "plots/pr.png",
+        "attachments/texts/notes.txt": "notes.txt",
+    }
+    assert (result.evaluation, result.warnings) == ({"iou_thr": 0.5}, ())
+
+
+@pytest.mark.parametrize(
+    "attachments",
+    [
+        "{a: [missing]}",
+        "{a: [../../secret]}",
+        "{a: [link]}",
+        "{../a: [weights]}",
+        "[weights]",
+        "{a: weights}",
+        "{a: [7]}",
+    ],
+)
+def test_a_model_is_kept_without_attachments_that_cannot_be_used(models: Path, attachments: str) -> None:
+    (models.parent / "secret").write_bytes(b"s")
+    (models / "link").symlink_to(models.parent / "secret")
+    write(models, f"model_stages: {{best: {{files: [weights]}}}}\nattachments: {attachments}\n")
+
+    result = read_training_result(models)
+
+    assert result is not None
+    assert result.attachments == {}
+    assert [warning.startswith("models/result.yaml: ") for warning in result.warnings] == [True]
+
+
+def test_the_ten_newest_stages_are_kept_and_the_best(models: Path) -> None:
+    stages = []
+    for number in range(15):
+        a_file(models, f"epoch_{number}/weights")
+        metric = 0.9 if number == 2 else 0.1
+        stages.append(f"  epoch_{number}: {{files: [weights], mAP: {metric}, timestamp: {1_000 - number}}}\n")
+    write(models, "model_stages:\n" + "".join(stages))
+
+    result = read_training_result(models)
+
+    assert result is not None
+    assert [stage.name for stage in result.stages] == [f"epoch_{number}" for number in range(10)]
+    assert result.best == "epoch_2"
+    assert "5 stages, as 'epoch_10'" in result.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "best"),
+    [
+        ([{"mAP": 0.9}, {"mAP": 0.1, "mIoU": 0.2}], "two"),
+        ([{"mIoU": 0.9, "maskAP": 0.1}, {"mIoU": 0.1, "maskAP": 0.2}], "two"),
+        ([{"mIoU": 0.9, "mAcc": 0.1, "mAP": 0.1}, {"mIoU": 0.1, "mAP": 0.9}], "one"),
+    ],
+)
+def test_stages_are_compared_by_their_masks_before_their_regions_before_their_boxes(
+    models: Path, metrics: list[dict[str, float]], best: str
+) -> None:
+    lines = []
+    for name, measured in zip(("one", "two"), metrics, strict=True):
+        a_file(models, f"{name}/weights")
+        told = "".join(f", {key}: {value}" for key, value in measured.items())
+        lines.append(f"  {name}: {{files: [weights]{told}}}\n")
+    write(models, "model_stages:\n" + "".join(lines))
+
+    result = read_training_result(models)
+
+    assert result is not None
+    assert result.best == best
+    assert [stage.metrics for stage in result.stages] == metrics

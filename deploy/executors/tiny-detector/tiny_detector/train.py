@@ -13,6 +13,7 @@ from tiny_detector.average_precision import mean_average_precision
 from tiny_detector.contract import Environment, class_names, model_files, read_index
 from tiny_detector.detect import detect
 from tiny_detector.errors import DatasetError
+from tiny_detector.events import EventFile
 from tiny_detector.features import Floats
 from tiny_detector.images import read_size
 from tiny_detector.lessons import Lessons
@@ -52,13 +53,14 @@ def train(environment: Environment, config: Mapping[str, Any], monitor: Monitor)
     checks = validation.pyramids(model, settings)
     lessons.begin(monitor.part(0, 0.3))
     model = lessons.fitted(model)
-    stages = []
+    stages, events = [], EventFile(environment.tensorboard_dir)
     for number in range(1, settings.hard_negative_rounds + 1):
         low, step = 0.3 + 0.7 * (number - 1) / settings.hard_negative_rounds, 0.7 / settings.hard_negative_rounds
         mistakes = lessons.add_mistakes(model, monitor.part(low, low + step / 3))
         model = lessons.fitted(model)
         score = _score(model, checks, validation.truths, detection, monitor.part(low + step / 2, low + step))
         print(f"epoch_{number}: {mistakes} mistakes on background taken, mAP {score:.4f}", flush=True)
+        events.write(number, {"mAP": score, "mistakes": mistakes})
         stages.append(Stage(f"epoch_{number}", score))
         write_stage(environment.models_dir, stages[-1].name, model)
         write_training_result(environment.training_result, stages)
