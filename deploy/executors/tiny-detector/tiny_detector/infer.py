@@ -25,6 +25,7 @@ class View:
     """What is remembered of one image after its pixels and windows are gone."""
 
     detections: Detections
+    listed: NDArray[np.int64]  # which box each detection is
     probabilities: Floats  # boxes x (classes + background)
     embedding: Floats
     fingerprint: NDArray[np.bool_]  # difference hash
@@ -43,6 +44,7 @@ def _view(picture: Picture, model: Model, settings: DetectionSettings) -> View:
     found = detect(pyramid(picture, sides=model.sides), model, settings)
     return View(
         detections=found.by_class(min_score=settings.min_score),
+        listed=found.listed(min_score=settings.min_score)[0],
         probabilities=found.probabilities,
         embedding=_embedding(found),
         fingerprint=difference_hash(picture),
