@@ -31,6 +31,7 @@ OF_YMIR: Final = (
     "two_stage",
 )
 """Those that choose by what an executor found, by features, or by lot."""
+WITHOUT_MODEL: Final = (AUTO, "random", "dedup", "kcenter", "typiclust", "probcover")
 KNOWN: Final = (AUTO, *OF_EXECUTOR, *OF_YMIR)
 
 
@@ -54,7 +55,7 @@ class StrategyOptions(Schema):
     clusters: Annotated[PositiveInt, Field(le=2_000)] = 500
     """``typiclust``: at most so many clusters."""
     radius: Annotated[float, Field(gt=0, le=2)] | None = None
-    """``probcover``: up to which distance of unit vectors an image stands for another; told by the data if not given."""
+    """``probcover``: within which distance of unit vectors an image stands for another; by the data if not given."""
 
 
 def weights_of(strategies: Strategies) -> Mapping[str, float]:

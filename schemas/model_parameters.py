@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt, model_valida
 from typing_extensions import override
 
 from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
+from schemas.mining import AUTO, Strategies, StrategyOptions
 from schemas.near_duplicates import GuardsSplits
 from schemas.parameters import Fraction, Parameters, Seed, SingleSource, Slot, plain_refs, source_refs
 from schemas.refs import Ref, Source
@@ -81,10 +82,14 @@ class MineParameters(UsesExecutor, SingleSource):
     """Keep the images from which a model would learn most."""
 
     type: Literal["mine"] = "mine"
-    model: ModelStage
-    """The model that looks at the images."""
-    strategy: Name = "executor"
-    """How picks are chosen; ``executor`` takes the executor's own order."""
+    executor: Name | None = None  # type: ignore[assignment]  # there are strategies that need none
+    """The registered executor to run; not needed where no model is."""
+    model: ModelStage | None = None
+    """The model that looks at the images; random, dedup, kcenter, typiclust and probcover work without one."""
+    strategy: Strategies = AUTO
+    """How picks are chosen: a name, or weights of several as JSON. ``auto`` goes by what is labeled so far;
+    ``executor`` takes the executor's own order."""
+    strategy_options: StrategyOptions = StrategyOptions()
     top_k: PositiveInt
     """How many images are picked."""
     seed: Seed = 0

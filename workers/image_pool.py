@@ -3,14 +3,16 @@
 import asyncio
 import multiprocessing
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
+from schemas.errors import Unavailable
 from workers.images import BadImage
 from workers.importing.inspecting import SECONDS_AT_MOST, Batch, Found, inspect_files
 from workers.importing.job import Job
@@ -18,6 +20,8 @@ from workers.importing.knowledge import Knowledge
 from workers.pool_process import begin
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class ImagePool:
@@ -41,6 +45,18 @@ class ImagePool:
                 self._executor = _executor(self.processes)
         async with self._one_by_one:
             return await _carefully(job)
+
+    async def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """Return what a function makes of its arguments in one of the processes; raise Unavailable if that dies."""
+        executor = self._executor
+        try:
+            return await asyncio.wrap_future(executor.submit(function, *arguments))
+        except BrokenProcessPool as error:
+            if executor is self._executor:
+                log.warning("a process of the image pool died")
+                self._executor = _executor(self.processes)
+            message = "A process that reads images died."
+            raise Unavailable(message, step="Nothing is to be done: it is tried again.") from error
 
     def close(self) -> None:
         """End the processes once they have done what they do now."""

@@ -41,7 +41,7 @@ def read_found(run: Run, images: Images, *, classes: Sequence[str]) -> Found:
         asset: tuple(to_displayed(row, images[asset]) for row in rows) if images[asset].orientation != 1 else rows
         for asset, rows in found.annotations.items()
     }
-    return Found(turned, found.unknown_classes)
+    return Found(turned, found.unknown_classes, found.class_scores)
 
 
 def _taker(images: Images, index: Path, run: Run) -> Callable[[Sequence[AssetRow]], None]:

@@ -10,7 +10,9 @@ from schemas.errors import Invalid
 from workers.executors.layout import EMBEDDINGS
 from workers.mining.pool import Floats
 
-NEXT_STEP: Final = "Have the executor write a row of finite 32-bit floats for each line of candidate-index.tsv, or no file."
+NEXT_STEP: Final = (
+    "Have the executor write a row of finite 32-bit floats for each line of candidate-index.tsv, or no file."
+)
 DIMENSIONS_AT_MOST: Final = 16_384
 ROWS: Final = 16_384
 

@@ -27,7 +27,7 @@ class Part:
         """Return why a candidate is picked next."""
         return self._reason(place)
 
-    def refuses(self, place: int) -> bool:
+    def refuses(self, place: int) -> bool:  # noqa: ARG002 - others look at it
         """Return whether a candidate that would be picked next is to be barred instead."""
         return False
 

@@ -44,7 +44,7 @@ class Pool:
     seed: int = 0
     classes: tuple[str, ...] = ()
     """What the model knows, in the order of the shares of objects."""
-    options: StrategyOptions = StrategyOptions()
+    options: StrategyOptions = field(default_factory=StrategyOptions)
     ranked: Ranked | None = None
     objects: Objects | None = None
     features: Floats | None = None

@@ -3,20 +3,21 @@
 import numpy as np
 from typing_extensions import override
 
+from schemas.mining import Aggregate
 from workers.mining.duplicates import Looks, apart
 from workers.mining.nearest import Nearest
 from workers.mining.objects import Objects
 from workers.mining.part import Part
 from workers.mining.pool import Floats, Numbers, Pool
-from workers.mining.uncertainty import entropies, rarities
+from workers.mining.uncertainty import aggregated, entropies, rarities
 
 
 class TwoStage(Part):
     """Uncertainty times diversity.
 
-    First every image is scored by its undecided boxes, those of rarely labeled classes counting more, and those that
-    look like a better or a labeled one are put aside. Of the best of the others, a few times as many as are wanted,
-    the one is taken next that is far from those before it in its features, and scored high.
+    First every image is scored by its most undecided box, those of rarely labeled classes counting more, and those
+    that look like a better or a labeled one are put aside. Of the best of the others, a few times as many as are
+    wanted, the one is taken next that is far from those before it in its features, and scored high.
     """
 
     is_fixed = False
@@ -40,11 +41,11 @@ class TwoStage(Part):
     def _spread(self) -> None:
         scores = self._scores[self._shortlist]
         if self._nearest is not None and np.isfinite(self._nearest.squares).all():
-            scores = scores * (self._nearest.squares / np.float32(4))
+            scores = scores * np.sqrt(self._nearest.squares / np.float32(4))
         self.gains[self._shortlist] = scores
 
     def _told(self, place: int) -> str:
-        told = f"undecided boxes, rare classes first: {self._scores[place]:.3g}"
+        told = f"an undecided box, rare classes first: {self._scores[place]:.3g}"
         if self._nearest is None or place not in self._place:
             return told
         square = self._nearest.squares[self._place[place]]
@@ -52,14 +53,14 @@ class TwoStage(Part):
 
 
 def class_weighted(pool: Pool, objects: Objects) -> Floats:
-    """Return for each image the sum over its boxes of entropy x likely classes, the rarely labeled ones counting more.
+    """Return for each image the most of its boxes: entropy x likely classes, the rarely labeled ones counting more.
 
     The largest is 1.
     """
     weights = rarities(pool, objects.shares.shape[1] - 1)
     values = entropies(objects.shares) * (objects.shares[:, :-1] @ weights)
-    summed = np.bincount(objects.image, weights=values, minlength=len(pool.assets))
-    return np.asarray(summed / max(summed.max(initial=0.0), 1e-12), np.float32)
+    most = aggregated(values, objects, images=len(pool.assets), by=Aggregate.MAX)
+    return np.asarray(most / max(float(most.max(initial=0.0)), 1e-12), np.float32)
 
 
 def _shortlist(pool: Pool, scores: Floats) -> Numbers:

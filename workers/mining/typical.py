@@ -20,7 +20,7 @@ ROWS: Final = 4_096
 
 
 class Typical(Part):
-    """TypiClust (Hacohen, Dekel, Weinshall: Active learning on a budget: opposite strategies suit low and high budgets).
+    """TypiClust (Hacohen, Dekel, Weinshall: Active learning on a budget, opposite strategies suit high and low ones).
 
     As many clusters as there are labeled and wanted images, up to a limit. Next is the most typical member of the
     cluster with the fewest that are labeled or picked; of equal ones, of the largest.
