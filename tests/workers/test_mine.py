@@ -153,7 +153,9 @@ async def test_predictions_are_kept_as_a_layer_when_asked_for(world: World, pool
         ('printf "\\377\\376" > out/result.tsv\n', "not UTF-8"),
     ],
 )
-async def test_a_malformed_ranking_names_file_line_and_rule(world: World, pool: ImagePool, script: str, told: str) -> None:
+async def test_a_malformed_ranking_names_file_line_and_rule(
+    world: World, pool: ImagePool, script: str, told: str
+) -> None:
     outcome = await mined(world, pool, await an_attempt(world), script)
 
     assert outcome.problem is not None
