@@ -68,7 +68,12 @@ async def test_a_line_of_models_says_what_more_labels_would_add(api: Api, world:
 
     curve = await api.get(f"{PATH}?name=detector&next=2&least=0.2")
 
-    assert [(point["images"], point["value"]) for point in curve["points"]] == [(1, 0.3), (2, 0.5), (3, 0.58), (4, 0.62)]
+    assert [(point["images"], point["value"]) for point in curve["points"]] == [
+        (1, 0.3),
+        (2, 0.5),
+        (3, 0.58),
+        (4, 0.62),
+    ]
     assert curve["gain"]["low"] <= curve["gain"]["value"] <= curve["gain"]["high"] < 0.2
     assert curve["advice"] == "stop"
 

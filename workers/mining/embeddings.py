@@ -22,7 +22,7 @@ def read_embeddings(path: Path, *, images: int) -> Floats | None:
     if path.is_symlink() or not path.is_file():
         return None
     try:
-        rows: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        rows: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError, SyntaxError) as error:
         raise _refused(f"it is no array in NumPy's format: {str(error)[:200]}") from error
     if rows.dtype.kind != "f" or rows.dtype.itemsize > np.dtype(np.float64).itemsize:

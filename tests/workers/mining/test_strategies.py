@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def line(*places: float) -> Floats:
     return np.array([[place, 0.0] for place in places], np.float32)
 
 
-def a_pool(*, count: int, wanted: int = 1, **changes: object) -> Pool:
+def a_pool(*, count: int, wanted: int = 1, **changes: Any) -> Pool:  # noqa: ANN401 - a change may be of any field
     pool = Pool(assets=[asset(number) for number in range(count)], wanted=wanted, classes=CLASSES)
     return replace(pool, **changes)
 
