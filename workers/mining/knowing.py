@@ -79,10 +79,10 @@ async def pool_of(
     """Return all that is known of the candidates without features, in ascending order of their ids."""
     hashes = await hashes_of(candidates, library=library)
     assets = await asyncio.to_thread(assets_of, candidates, ids=await library.asset_ids(candidates))
-    return await asyncio.to_thread(_pool, assets, hashes, said, known, parameters, tuple(classes))
+    return await asyncio.to_thread(pool_in_order, assets, hashes, said, known, parameters, tuple(classes))
 
 
-def _pool(
+def pool_in_order(
     assets: Sequence[bytes],
     hashes: Hashes,
     said: Said | None,
@@ -90,6 +90,7 @@ def _pool(
     parameters: MineParameters,
     classes: tuple[str, ...],
 ) -> Pool:
+    """Return the same, in whatever order the candidates come."""
     order = sorted(range(len(assets)), key=assets.__getitem__)
     ordered = [assets[place] for place in order]
     counts = np.array([known.counts[name.strip().lower()] for name in classes], np.float64)
