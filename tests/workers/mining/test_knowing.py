@@ -34,7 +34,9 @@ def told(order: Sequence[int], strategy: Strategies) -> list[tuple[bytes, float,
     return [(full.assets[pick.place], pick.score, pick.reason) for pick in picks(full, strategy)]
 
 
-@pytest.mark.parametrize("strategy", ["random", "dedup", "kcenter", "typiclust", "probcover", {"dedup": 1, "random": 2}])
+@pytest.mark.parametrize(
+    "strategy", ["random", "dedup", "kcenter", "typiclust", "probcover", {"dedup": 1, "random": 2}]
+)
 @given(order=st.permutations(range(COUNT)))
 def test_the_order_of_the_candidates_changes_nothing(strategy: Strategies, order: list[int]) -> None:
     assert told(order, strategy) == told(range(COUNT), strategy)
