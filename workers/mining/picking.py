@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,11 @@ from workers.mining.plan import Plan
 from workers.mining.pool import Numbers, Pool
 from workers.mining.strategies import picks
 
-EVERYTHING = "all candidates are kept"
+EVERYTHING: Final = "all candidates are kept"
+PAIRS_AT_MOST: Final = 1_000_000_000
+"""Of so many pairs of a pick and a labeled image the nearest are looked for: the first picks' where there are more."""
+COUNTED_AT_MOST: Final = 20_000
+"""Near-duplicates are counted among so many picks, not among more."""
 
 
 class Picked(NamedTuple):
@@ -28,7 +32,8 @@ class Picked(NamedTuple):
 
     assets: Sequence[bytes]
     findings: Sequence[Finding]
-    near_duplicates: int
+    near_duplicates: int | None
+    """None where they are too many to be compared."""
 
 
 def picked(pool: Pool, plan: Plan, parameters: MineParameters) -> Picked:
@@ -38,7 +43,8 @@ def picked(pool: Pool, plan: Plan, parameters: MineParameters) -> Picked:
     else:
         chosen = picks(pool, plan.strategies)
     places = np.array([pick.place for pick in chosen], np.int64)
-    near = _nearest_labeled(pool, places)
+    looked_at = PAIRS_AT_MOST // max(len(pool.labeled.assets), 1)
+    near = _nearest_labeled(pool, places[:looked_at]) + [""] * len(places[looked_at:])
     findings = [
         Finding(subject=pool.assets[pick.place].hex(), detail=_detail(rank, pick) + told, kind="pick")
         for rank, (pick, told) in enumerate(zip(chosen, near, strict=True), start=1)
@@ -87,10 +93,10 @@ def _nearest_labeled(pool: Pool, places: Numbers) -> list[str]:
     ]
 
 
-def _near_duplicates(pool: Pool, places: Numbers) -> int:
+def _near_duplicates(pool: Pool, places: Numbers) -> int | None:
     """Return how many picks look like one that was picked before, directly or by way of others."""
-    if pool.hashes is None:
-        return 0
+    if pool.hashes is None or len(places) > COUNTED_AT_MOST:
+        return None
     some = places[pool.hashes.known[places]]
     groups = groups_within(pool.hashes.words[some], pool.options.alike)
     return len(some) - len(np.unique(groups))

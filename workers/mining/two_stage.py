@@ -1,5 +1,7 @@
 """Two stages: what a model is unsure of, rare classes first and nothing twice; of that what is most different."""
 
+from typing import Final
+
 import numpy as np
 from typing_extensions import override
 
@@ -10,6 +12,9 @@ from workers.mining.objects import Objects
 from workers.mining.part import Part
 from workers.mining.pool import Floats, Numbers, Pool
 from workers.mining.uncertainty import aggregated, entropies, rarities
+
+COMPARED_AT_MOST: Final = 10_000
+"""A shortlist is no longer: each on it is compared with all others. Picks beyond it follow by their scores alone."""
 
 
 class TwoStage(Part):
@@ -64,6 +69,6 @@ def class_weighted(pool: Pool, objects: Objects) -> Floats:
 
 
 def _shortlist(pool: Pool, scores: Floats) -> Numbers:
-    most = min(len(scores), round(pool.options.shortlist * pool.wanted))
+    most = min(len(scores), round(pool.options.shortlist * pool.wanted), COMPARED_AT_MOST)
     order = np.argsort(-scores, kind="stable")
     return order[:most] if pool.hashes is None else apart(Looks(pool, pool.hashes), order, most=most)

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from schemas.errors import Invalid
 from schemas.mining import KNOWN, OF_YMIR, Aggregate, Strategies, StrategyOptions
+from schemas.model_parameters import MineParameters
 from storage.datasets.near_duplicates import Hashes
 from storage.datasets.rows import AnnotationRow
+from workers.mining import picking
 from workers.mining.objects import Objects, objects_of
+from workers.mining.plan import planned
 from workers.mining.pool import Floats, Labeled, Numbers, Pool, Ranked, unit
 from workers.mining.strategies import STRATEGIES, picks
 from workers.mining.uncertainty import entropies
@@ -259,3 +262,17 @@ def test_fewer_picks_are_the_first_of_more(strategy: str) -> None:
         assert len(places(fewer, strategy)) == 5
     else:
         assert places(more, strategy)[:5] == places(fewer, strategy)
+
+
+def test_the_nearest_labeled_images_are_told_of_as_many_picks_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picking, "PAIRS_AT_MOST", 2)
+    monkeypatch.setattr(picking, "COUNTED_AT_MOST", 2)
+    labeled = Labeled([asset(99)], hashes=hashes(7))
+    pool = a_pool(count=4, wanted=3, hashes=hashes(1, 3, 5, 7), labeled=labeled)
+    asked = MineParameters(dataset="d", source="s", top_k=3, strategy="random")
+
+    told = picking.picked(pool, planned(asked, candidates=4, able=(), boxes=0, classes=0), asked)
+
+    near = [f"the nearest labeled image is {asset(99).hex()}" in finding.detail for finding in told.findings]
+    assert near == [True, True, False]
+    assert told.near_duplicates is None
