@@ -12,7 +12,7 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo serve test faults lint check format bench bench-peers servers docs lock
+.PHONY: help install demo serve test faults lint check format bench bench-peers experiment servers docs lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,10 @@ format: $(STAMP) ## write the code the way `make check` wants it
 
 bench: $(STAMP) ## measure the budgets beside the recorded figures of the peers [ARGS=--quick] [ARGS=--growth]
 	$(BIN)/python -m tests.bench $(ARGS)
+
+experiment: $(STAMP) ## mining strategies on the demo's pictures, ten seeds; what is measured already is kept [ARGS=--seeds 3]
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=.:deploy/executors/tiny-detector \
+	  $(BIN)/python -m docs.experiments.mining $(ARGS)
 
 bench-peers: $(STAMP) ## run the peers that install, each in an environment below build/, on the same pictures
 	$(BIN)/python -m tests.bench.peers $(ARGS)

@@ -16,6 +16,7 @@ from schemas.exchange_parameters import (
     LabelParameters,
 )
 from schemas.executors import Executor, Purpose
+from schemas.mining import OF_EXECUTOR, WITHOUT_MODEL, strategy_fault, weights_of
 from schemas.model_parameters import InferParameters, MineParameters, ModelStage, TrainParameters, UsesExecutor
 from schemas.models import Model
 from schemas.parameters import Parameters
@@ -26,7 +27,6 @@ from storage.ports import Query
 
 PURPOSE_OF: Final[Mapping[type[Parameters], Purpose]] = {
     TrainParameters: Purpose.TRAINING,
-    MineParameters: Purpose.MINING,
     InferParameters: Purpose.INFER,
 }
 
@@ -41,12 +41,12 @@ async def named_faults(parameters: Parameters, project: Project, services: Servi
     tools = services.labeling.names
     if isinstance(parameters, LabelParameters) and parameters.tool not in tools:
         faults.append(Fault(f"There is no labeling tool {parameters.tool!r}. There is: {', '.join(tools)}.", "/tool"))
-    if isinstance(parameters, UsesExecutor):
+    if isinstance(parameters, MineParameters):
+        faults += _mining_faults(parameters)
+    if isinstance(parameters, UsesExecutor) and parameters.executor is not None:
         faults += await _executor_faults(parameters, services)
-    if isinstance(parameters, MineParameters | InferParameters):
-        faults += await _model_faults(parameters.model, "/model", project.id, services)
-    if isinstance(parameters, TrainParameters) and parameters.pretrained is not None:
-        faults += await _model_faults(parameters.pretrained, "/pretrained", project.id, services)
+    for pointer, stage in _models(parameters).items():
+        faults += await _model_faults(stage, pointer, project.id, services)
     if isinstance(parameters, FilterParameters):
         faults += await _evaluation_faults(parameters, "", project.id, services)
     if isinstance(parameters, FuseParameters) and parameters.conditions is not None:
@@ -71,6 +71,26 @@ async def _files_faults(parameters: Parameters, services: Services) -> list[Faul
     if isinstance(parameters, ImportParameters | ImportModelParameters):
         return await _source_faults(parameters.source, services)
     return await _upload_faults(parameters, services) if isinstance(parameters, InferParameters) else []
+
+
+def _models(parameters: Parameters) -> dict[str, ModelStage]:
+    """Return the models that are named, after their JSON pointers."""
+    named: dict[str, ModelStage | None] = {}
+    if isinstance(parameters, MineParameters | InferParameters):
+        named = {"/model": parameters.model}
+    if isinstance(parameters, TrainParameters):
+        named = {"/pretrained": parameters.pretrained}
+    return {pointer: stage for pointer, stage in named.items() if stage is not None}
+
+
+def _mining_faults(asked: MineParameters) -> list[Fault]:
+    # Not rules of the parameters themselves: tasks that break them were kept, and later releases know more strategies.
+    if fault := strategy_fault(asked.strategy):
+        return [Fault(fault, "/strategy")]
+    needing = sorted(weights_of(asked.strategy).keys() - set(WITHOUT_MODEL))
+    wanted = f"The strategy {needing[0]!r}" if needing else "keep_predictions" if asked.keep_predictions else ""
+    given = {"/model": asked.model, "/executor": asked.executor}
+    return [Fault(f"{wanted} needs it.", pointer) for pointer, value in given.items() if wanted and value is None]
 
 
 async def _source_faults(source: ImportSource, services: Services) -> list[Fault]:
@@ -103,10 +123,19 @@ async def _executor_faults(parameters: UsesExecutor, services: Services) -> list
         known = await services.database.documents(Executor).list(order="name", limit=20)
         names = ", ".join(executor.name for executor in known.items)
         return [Fault(f"No executor of that name is registered. Registered: {names or 'none'}.", "/executor")]
-    purpose = PURPOSE_OF.get(type(parameters))
-    if purpose is not None and purpose not in page.items[0].templates:
-        return [Fault(f"This executor has no template for {purpose}.", "/executor")]
-    return []
+    missing = sorted(_purposes(parameters) - set(page.items[0].templates))
+    return [Fault(f"This executor has no template for {purpose}.", "/executor") for purpose in missing]
+
+
+def _purposes(parameters: UsesExecutor) -> set[Purpose]:
+    """Return what the executor has to be able to do; a mining may leave it to the executor's templates."""
+    if not isinstance(parameters, MineParameters):
+        return {purpose for kind, purpose in PURPOSE_OF.items() if isinstance(parameters, kind)}
+    weights = weights_of(parameters.strategy)
+    purposes = {Purpose.MINING} if weights.keys() & set(OF_EXECUTOR) else set()
+    if parameters.keep_predictions or weights.keys() - {*WITHOUT_MODEL, *OF_EXECUTOR}:
+        purposes.add(Purpose.INFER)
+    return purposes
 
 
 async def _model_faults(wanted: ModelStage, pointer: str, project: Id, services: Services) -> list[Fault]:

@@ -84,5 +84,5 @@ def _predicts(asked: Parameters, model: Model) -> bool:
         case InferParameters():
             return asked.model.id == model.id
         case MineParameters():
-            return asked.model.id == model.id and asked.keep_predictions
+            return asked.keep_predictions and asked.model is not None and asked.model.id == model.id
     return False

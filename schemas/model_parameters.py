@@ -10,6 +10,7 @@ from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
 from schemas.datasets import Keywords
 from schemas.evaluations import Measure
 from schemas.exchange_parameters import BadImage
+from schemas.mining import AUTO, Strategies, StrategyOptions
 from schemas.near_duplicates import GuardsSplits
 from schemas.parameters import (
     Fraction,
@@ -107,10 +108,14 @@ class MineParameters(UsesExecutor, SingleSource):
     """Keep the images from which a model would learn most."""
 
     type: Literal["mine"] = "mine"
-    model: ModelStage
-    """The model that looks at the images."""
-    strategy: Name = "executor"
-    """How picks are chosen; ``executor`` takes the executor's own order."""
+    executor: Name | None = None  # type: ignore[assignment]  # there are strategies that need none
+    """The registered executor to run; not needed where no model is."""
+    model: ModelStage | None = None
+    """The model that looks at the images; random, dedup, kcenter, typiclust and probcover work without one."""
+    strategy: Strategies = AUTO
+    """How picks are chosen: a name, or weights of several as JSON. ``auto`` goes by what is labeled so far;
+    ``executor`` takes the executor's own order."""
+    strategy_options: StrategyOptions = StrategyOptions()
     top_k: PositiveInt
     """How many images are picked."""
     seed: Seed = 0

@@ -21,9 +21,9 @@ from workers.pool_process import begin
 
 CANCELLED_SECONDS: Final = 5.0
 
-T = TypeVar("T")
-
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class ImagePool:

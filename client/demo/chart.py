@@ -9,6 +9,7 @@ from client.demo.loop import MINED, RANDOM
 WIDTH, HEIGHT = 720, 380
 LEFT, RIGHT, TOP, BOTTOM = 60, 110, 20, 50
 COLOURS: Final[Mapping[str, str]] = {MINED: "#0b6e4f", RANDOM: "#b8590b"}
+OTHERS: Final = ("#0b6e4f", "#2456a6", "#7a3b8f")
 
 
 class Frame(NamedTuple):
@@ -33,7 +34,10 @@ def curves(images: Sequence[int], arms: Mapping[str, Sequence[Mean]]) -> str:
     """Return the chart of mAP@0.5 over the number of training images."""
     values = [mean.value + sign * (mean.error or 0.0) for means in arms.values() for mean in means for sign in (-1, 1)]
     frame = Frame(min(images), max(images), max(0.0, min(values) - 0.02), min(1.0, max(values) + 0.02))
-    drawn = "".join(_curve(frame, images, means, COLOURS[arm], arm) for arm, means in arms.items())
+    drawn = "".join(
+        _curve(frame, images, means, COLOURS.get(arm, OTHERS[place % len(OTHERS)]), arm)
+        for place, (arm, means) in enumerate(arms.items())
+    )
     title = "mAP at IoU 0.5 over the number of training images"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">'

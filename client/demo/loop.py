@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pydantic import JsonValue
-
 from client.api import Client
 from client.demo.annotator import KnownBoxes, answer, known_boxes
 from schemas.algebra_parameters import MergeParameters, Strategy
 from schemas.datasets import Version
 from schemas.evaluations import EvaluationReport
 from schemas.exchange_parameters import ImportParameters, ImportSource, LabelParameters
+from schemas.mining import AUTO
 from schemas.model_parameters import EvaluateParameters, InferParameters, MineParameters, ModelStage, TrainParameters
 from schemas.parameters import Parameters
 from schemas.projects import Project, ProjectSubmission
@@ -117,7 +116,6 @@ class Loop:
 
     async def _pick(self, arm: str, into: str, *, model: ModelStage, picks: int, labeled: Sequence[str]) -> None:
         dataset, _, tag = into.partition("@")
-        config: dict[str, JsonValue] = {"seed": self._run.seed}
         await self._do(
             MineParameters(
                 dataset=dataset,
@@ -125,8 +123,7 @@ class Loop:
                 source="pool@initial",
                 model=model,
                 executor=EXECUTOR,
-                config=config,
-                strategy="executor" if arm == MINED else "random",
+                strategy=AUTO if arm == MINED else RANDOM,
                 top_k=picks,
                 seed=self._run.seed,
                 labeled=tuple(labeled),

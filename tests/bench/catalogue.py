@@ -101,6 +101,15 @@ ROWS: Final = (
         measure="near_duplicates.alike",
         budget=60,
     ),
+    *(
+        Row(
+            work=f"mine 1,000 of 100,000 images with 512 features, {strategy}",
+            measure=f"mining.{strategy}",
+            budget=30,
+            memory_mb=2048,
+        )
+        for strategy in ("kcenter", "typiclust", "two_stage")
+    ),
     Row(
         work="import VOC, {small:,} JPEGs of 3 KB",
         measure="importing.small_voc",

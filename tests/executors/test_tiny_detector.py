@@ -189,6 +189,21 @@ def test_mining_and_inference_run_together(model: dict[str, object], pictures: P
     assert np.load(ended.out / "embeddings.npy").shape[0] == len(candidates)
 
 
+def test_inference_says_of_each_box_once_how_likely_every_class_is(
+    model: dict[str, object], pictures: Pictures, tmp_path: Path
+) -> None:
+    candidates = [pictures.path(name) for name in pictures.boxes]
+
+    ended = run(tmp_path, "infer", config=model, candidates=candidates)
+
+    listed = [one for found in ended.detections.values() for one in found]
+    told = [one for one in listed if "class_scores" in one]
+    assert len(told) == sum(len({str(one["box"]) for one in found}) for found in ended.detections.values())
+    for one in told:
+        assert one["class_scores"][CLASSES.index(str(one["class_name"]))] == pytest.approx(one["score"], abs=1e-4)
+    assert np.load(ended.out / "embeddings.npy").shape[0] == len(candidates)
+
+
 def _deep(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 257)
 

@@ -423,3 +423,39 @@ async def test_an_upload_that_cannot_be_kept_leaves_nothing(
 
     assert not await asyncio.to_thread(lambda: list(tmp_path.glob("ymir-upload-*")))
     assert await api.services.database.documents(Upload).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "pointer", "told"),
+    [
+        ({"strategy": "psychic"}, "/strategy", "Known: auto, executor"),
+        ({"strategy": {"entropy": 1, "psychic": 2}}, "/strategy", "'psychic'"),
+        ({"strategy": {"executor": 1, "cald": 2}}, "/strategy", "runs once"),
+        ({"strategy": {"random": 0}}, "/strategy", "greater than 0"),
+        ({"strategy": "entropy"}, "/model", "needs it"),
+        ({"strategy": "random", "keep_predictions": True}, "/executor", "needs it"),
+        ({"strategy": "random", "executor": "nobody"}, "/executor", "No executor of that name"),
+    ],
+)
+async def test_a_mining_that_cannot_be_is_refused(
+    api: Api, world: World, asked: dict[str, object], pointer: str, told: str
+) -> None:
+    await world.version()
+    task = {"type": "mine", "dataset": "picked", "source": "pool", "top_k": 1, **asked}
+
+    problem = await api.post(f"/v1/projects/{PROJECT}/tasks", task, expect=422)
+
+    faults = [fault["detail"] for fault in problem["errors"] if fault["pointer"].startswith(pointer)]
+    assert any(told in fault for fault in faults), problem
+
+
+@pytest.mark.parametrize("strategy", ["random", "auto", {"dedup": 1, "typiclust": 0.5}])
+async def test_a_mining_without_a_model_is_accepted_where_the_strategy_needs_none(
+    api: Api, world: World, strategy: object
+) -> None:
+    await world.version()
+    task = {"type": "mine", "dataset": "picked", "source": "pool", "top_k": 1, "strategy": strategy}
+
+    kept = await api.post(f"/v1/projects/{PROJECT}/tasks", task, expect=202)
+
+    assert kept["parameters"]["strategy"] == strategy

@@ -57,7 +57,7 @@ def read_found(
         turned[asset] = tuple(to_displayed(row, seen) for row in rows) if seen.orientation != 1 else rows
         if asset in own:
             turned[asset] = scaled_all(turned[asset], was=seen, now=own[asset])
-    return Found(turned, found.unknown_classes)
+    return Found(turned, found.unknown_classes, found.class_scores)
 
 
 def _taker(images: Images, index: Path, run: Run) -> Callable[[Sequence[AssetRow]], None]:

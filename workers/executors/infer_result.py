@@ -20,11 +20,16 @@ NEXT_STEP: Final = "Have the executor write what protocol 1.1.0 asks for."
 CLASS_NAME: Final[TypeAdapter[str]] = TypeAdapter(ClassName)
 
 
+ClassScores = tuple[float, ...] | None
+
+
 class Found(NamedTuple):
     """Predictions by asset, and how many were dropped for a class that the model was not asked for."""
 
     annotations: Mapping[bytes, tuple[AnnotationRow, ...]]
     unknown_classes: Counter[str]
+    class_scores: Mapping[bytes, tuple[ClassScores, ...]] = {}
+    """For each prediction the score of every class in the order of the model's, or None where it was not written."""
 
 
 def read_predictions(path: Path, *, images: Mapping[bytes, ImageRow], classes: Collection[str] | None) -> Found:
@@ -42,8 +47,9 @@ def read_predictions(path: Path, *, images: Mapping[bytes, ImageRow], classes: C
         raise Invalid(f"{INFER_RESULT}, line {error.lineno}: it is not JSON: {error.msg}.", step=NEXT_STEP) from error
     faults = Faults(INFER_RESULT)
     found: dict[bytes, list[AnnotationRow]] = {}
+    scores: dict[bytes, list[ClassScores]] = {}
     if isinstance(told, dict) and isinstance(told.get("detection"), dict):
-        _detections(told["detection"], images, found, faults)
+        _detections(told["detection"], images, found, scores, faults, classes=None if classes is None else len(classes))
     elif isinstance(told, dict) and isinstance(told.get("annotations"), list):
         coco_predictions(told, images, found, faults)
     else:
@@ -53,16 +59,21 @@ def read_predictions(path: Path, *, images: Mapping[bytes, ImageRow], classes: C
         raise Invalid(f"{first.pointer}: {first.detail}", step=NEXT_STEP, faults=faults.told)
     names = {row.class_name or "" for rows in found.values() for row in rows}
     wanted = set(filter(_can_be_name, names)) if classes is None else {name.strip().lower() for name in classes}
-    return _of_classes(found, wanted)
+    return _of_classes(found, scores, wanted)
 
 
-def _of_classes(found: Mapping[bytes, list[AnnotationRow]], classes: Collection[str]) -> Found:
+def _of_classes(
+    found: Mapping[bytes, list[AnnotationRow]], scores: Mapping[bytes, list[ClassScores]], classes: Collection[str]
+) -> Found:
     unknown: Counter[str] = Counter()
-    kept = {}
+    kept, told = {}, {}
     for asset, rows in found.items():
         unknown.update(row.class_name or "" for row in rows if row.class_name not in classes)
         kept[asset] = tuple(row for row in rows if row.class_name in classes)
-    return Found(kept, unknown)
+        if any(of_box is not None for of_box in scores.get(asset, ())):
+            both = zip(rows, scores[asset], strict=True)
+            told[asset] = tuple(of_box for row, of_box in both if row.class_name in classes)
+    return Found(kept, unknown, told)
 
 
 def _can_be_name(name: str) -> bool:
@@ -76,7 +87,10 @@ def _detections(
     told: Mapping[str, Any],
     images: Mapping[bytes, ImageRow],
     found: dict[bytes, list[AnnotationRow]],
+    scores: dict[bytes, list[ClassScores]],
     faults: Faults,
+    *,
+    classes: int | None,
 ) -> None:
     for name, entry in told.items():
         where = f"detection[{name!r}]"
@@ -92,8 +106,12 @@ def _detections(
         if asset in found:
             faults.add(where, "The image is there twice.")
             continue
-        rows = (_row(box, image, f"{where}.boxes[{position}]", faults) for position, box in enumerate(boxes))
-        found[asset] = [row for row in rows if row is not None]
+        found[asset], scores[asset] = [], []
+        for position, box in enumerate(boxes):
+            row = _row(box, image, f"{where}.boxes[{position}]", faults)
+            if row is not None:
+                found[asset].append(row)
+                scores[asset].append(_class_scores(box, classes, f"{where}.boxes[{position}]", faults))
 
 
 def _row(told: object, image: ImageRow, where: str, faults: Faults) -> AnnotationRow | None:
@@ -120,6 +138,18 @@ def _row(told: object, image: ImageRow, where: str, faults: Faults) -> Annotatio
     return AnnotationRow(
         class_name=name.strip().lower(), box=(x, y, width, height), rotation=rotation, confidence=score
     )
+
+
+def _class_scores(box: Mapping[str, Any], classes: int | None, where: str, faults: Faults) -> ClassScores:
+    told = box.get("class_scores")
+    if told is None or classes is None:
+        return None
+    numbers = [number(score) for score in told] if isinstance(told, list) else []
+    scores = tuple(score for score in numbers if score is not None and 0 <= score <= 1)
+    if len(scores) != classes or len(numbers) != classes:
+        faults.add(f"{where}.class_scores", f"It must be a list of {classes} numbers from 0 to 1, one for each class.")
+        return None
+    return scores
 
 
 def _misplaced(x: float, y: float, width: float, height: float, image: ImageRow) -> str:

@@ -19,6 +19,7 @@ LOG: Final = "ymir-executor-out.log"
 TRAINING_RESULT: Final = "models/result.yaml"
 MINING_RESULT: Final = "result.tsv"
 INFER_RESULT: Final = "infer-result.json"
+EMBEDDINGS: Final = "embeddings.npy"
 
 
 class Layout(NamedTuple):

@@ -15,6 +15,7 @@ from client.mir.revs import parse_rev
 from client.mir.running import Run, running, target
 from client.mir.telling import show
 from schemas.executors import Purpose
+from schemas.mining import EXECUTOR
 
 
 async def mining(given: Namespace) -> None:
@@ -51,5 +52,5 @@ async def _parameters(run: Run, configuration: dict[str, Any], given: Namespace)
     executor = await executor_named(run.session, given.executor)
     if given.topk is None:
         return {"type": "infer", **base, **asked(executor, configuration, purpose=Purpose.INFER)}
-    options = {"top_k": given.topk, "keep_predictions": given.add_prediction}
+    options = {"strategy": EXECUTOR, "top_k": given.topk, "keep_predictions": given.add_prediction}
     return {"type": "mine", **base, **options, **asked(executor, configuration, purpose=Purpose.MINING)}

@@ -30,10 +30,10 @@ def examine(environment: Environment, config: Mapping[str, Any], monitor: Monito
     if environment.run_mining:
         ranking = _ranking(len(images), seen, model, mining)
         write_ranking(environment.mining_result, [(images[index], score) for index, score in ranking])
-    if environment.run_mining and seen:
+    if seen:
         write_embeddings(environment.embeddings, np.array([view.embedding for view in seen]))
     if environment.run_infer:
-        write_detections(environment.infer_result, images, [view.detections for view in seen], model.class_names)
+        write_detections(environment.infer_result, images, seen, model.class_names)
 
 
 def _ranking(count: int, seen: list[View], model: Model, settings: MiningSettings) -> mine.Ranking:

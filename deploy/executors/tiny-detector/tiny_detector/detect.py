@@ -28,11 +28,14 @@ class Found:
 
     def by_class(self, *, min_score: float) -> tuple[Floats, NDArray[np.int64], Floats]:
         """Return boxes, class indexes and scores, best first: one for every class of a box that is likely enough."""
-        likely = self.probabilities[:, :-1] > min_score
-        rows, classes = np.nonzero(likely)
-        scores = self.probabilities[rows, classes]
-        order = np.argsort(-scores, kind="stable")
-        return self.boxes[rows][order], classes[order], scores[order]
+        rows, classes = self.listed(min_score=min_score)
+        return self.boxes[rows], classes, self.probabilities[rows, classes]
+
+    def listed(self, *, min_score: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return which box and which class each of these is."""
+        rows, classes = np.nonzero(self.probabilities[:, :-1] > min_score)
+        order = np.argsort(-self.probabilities[rows, classes], kind="stable")
+        return rows[order], classes[order]
 
 
 def detect(windows: Pyramid, model: Model, settings: DetectionSettings) -> Found:

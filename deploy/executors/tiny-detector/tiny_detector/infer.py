@@ -25,6 +25,7 @@ class View:
     """What is remembered of one image after its pixels and windows are gone."""
 
     detections: Detections
+    listed: NDArray[np.int64]  # which box each detection is
     probabilities: Floats  # boxes x (classes + background)
     embedding: Floats
     fingerprint: NDArray[np.bool_]  # difference hash
@@ -43,8 +44,9 @@ def _view(picture: Picture, model: Model, settings: DetectionSettings) -> View:
     found = detect(pyramid(picture, sides=model.sides), model, settings)
     return View(
         detections=found.by_class(min_score=settings.min_score),
+        listed=found.listed(min_score=settings.min_score)[0],
         probabilities=found.probabilities,
-        embedding=_embedding(found),
+        embedding=embedding(found),
         fingerprint=difference_hash(picture),
     )
 
@@ -61,7 +63,7 @@ def entropies(probabilities: Floats) -> Floats:
     return np.asarray(-(probabilities * logs).sum(axis=1) / np.log(probabilities.shape[1]))
 
 
-def _embedding(found: Found) -> Floats:
+def embedding(found: Found) -> Floats:
     """Return the mean features of the boxes, undecided objects counting most; zeros without boxes."""
     weights = entropies(found.probabilities) * (1 - found.probabilities[:, -1])
     return np.asarray(weights @ found.features / max(float(weights.sum()), 1e-9), np.float32)

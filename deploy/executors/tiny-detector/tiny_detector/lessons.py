@@ -18,6 +18,7 @@ from tiny_detector.monitor import Progress
 from tiny_detector.pyramids import Pyramids
 from tiny_detector.samples import Indexes, Positives
 from tiny_detector.settings import TrainingSettings
+from tiny_detector.windows import Pyramid
 
 # Of 1.3 kB a row: beside the cache they take half a gigabyte at most, copies included.
 MOST_POSITIVES, MOST_NEGATIVES, MOST_PER_BOX = 50_000, 100_000, 16
@@ -27,7 +28,9 @@ OFFSET_PENALTY = 10.0  # of the ridge regression
 class Lessons:
     """What is taught so far, from a fixed list of images."""
 
-    def __init__(self, pyramids: Pyramids, truths: Sequence[Truth], settings: TrainingSettings) -> None:
+    def __init__(
+        self, pyramids: Pyramids | Sequence[Pyramid], truths: Sequence[Truth], settings: TrainingSettings
+    ) -> None:
         self._pyramids, self._truths, self._settings = pyramids, truths, settings
         self._positives: list[Positives] = []
         self._background: list[Floats] = []

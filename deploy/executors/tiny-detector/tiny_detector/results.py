@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from tiny_detector.average_precision import Detections
 from tiny_detector.features import Floats
+from tiny_detector.infer import View
 from tiny_detector.model import FILE_NAME, Model, save
 
 
@@ -51,18 +51,23 @@ def write_ranking(path: Path, ranking: Sequence[tuple[str, float]]) -> None:
     _write(path, "".join(f"{image}\t{score:.6f}\n" for image, score in ranking))
 
 
-def write_detections(path: Path, images: Sequence[str], found: Sequence[Detections], names: Sequence[str]) -> None:
+def write_detections(path: Path, images: Sequence[str], views: Sequence[View], names: Sequence[str]) -> None:
     """Write infer-result.json: every image by its base name, with an empty list if nothing was found on it."""
-    described = {
-        Path(image).name: {"boxes": [_box(*one, names) for one in zip(*detections, strict=True)]}
-        for image, detections in zip(images, found, strict=True)
-    }
+    described = {Path(image).name: {"boxes": _boxes(view, names)} for image, view in zip(images, views, strict=True)}
     _write(path, json.dumps({"detection": described}, ensure_ascii=False) + "\n")
 
 
 def write_embeddings(path: Path, embeddings: Floats) -> None:
     """Write one row for each candidate, in index order."""
     np.save(path, embeddings)
+
+
+def _boxes(view: View, names: Sequence[str]) -> list[dict[str, object]]:
+    """Return a box for each detection; where a box is listed first, with the probability of every class."""
+    boxes = [_box(*one, names) for one in zip(*view.detections, strict=True)]
+    for row, first in zip(*np.unique(view.listed, return_index=True), strict=True):
+        boxes[first]["class_scores"] = [round(float(share), 4) for share in view.probabilities[row, :-1]]
+    return boxes
 
 
 def _box(corners: Floats, index: int, score: float, names: Sequence[str]) -> dict[str, object]:

@@ -46,7 +46,7 @@ def train(environment: Environment, config: Mapping[str, Any], monitor: Monitor)
     validation = _examples(
         read_index(environment.validation_index) if environment.validation_index else [], names, settings
     )
-    model = _warmed(_untrained(training, names, settings), model_files(config, "pretrained_model_params"))
+    model = _warmed(untrained(training, names, settings), model_files(config, "pretrained_model_params"))
     print(f"training on {len(training.paths)} images, windows for objects of {_listed(model.sides)} px", flush=True)
 
     lessons = Lessons(training.pyramids(model, settings), training.truths, settings)
@@ -74,7 +74,8 @@ def _examples(lines: list[list[str]], names: tuple[str, ...], settings: Training
     return Examples([line[0] for line in lines], truths)
 
 
-def _untrained(training: Examples, names: tuple[str, ...], settings: TrainingSettings) -> Model:
+def untrained(training: Examples, names: tuple[str, ...], settings: TrainingSettings) -> Model:
+    """Return a model that has learnt nothing, with the scales that the training boxes need; raise DatasetError."""
     classes = np.concatenate([np.zeros(0, np.int64), *(truth.classes for truth in training.truths)])
     if not len(classes):
         raise DatasetError(f"no training image has a box of any of the classes {', '.join(names)}")
