@@ -44,7 +44,7 @@ async def named_faults(parameters: Parameters, project: Project, services: Servi
     if isinstance(parameters, LabelParameters) and parameters.tool not in TOOLS:
         faults.append(Fault(f"There is no labeling tool {parameters.tool!r}. There is: {', '.join(TOOLS)}.", "/tool"))
     if isinstance(parameters, UsesExecutor):
-        faults += await _executor_faults(parameters, services)
+        faults += await _executor_faults(parameters, project, services)
     if isinstance(parameters, MineParameters | InferParameters):
         faults += await _model_faults(parameters.model, "/model", project.id, services)
     if isinstance(parameters, TrainParameters) and parameters.pretrained is not None:
@@ -80,14 +80,14 @@ async def _source_faults(source: ImportSource, services: Services) -> list[Fault
     return []
 
 
-async def _executor_faults(parameters: UsesExecutor, services: Services) -> list[Fault]:
+async def _executor_faults(parameters: UsesExecutor, project: Project, services: Services) -> list[Fault]:
     page = await services.database.documents(Executor).list(Query(equal={"name": parameters.executor}), limit=1)
     if not page.items:
         known = await services.database.documents(Executor).list(order="name", limit=20)
         names = ", ".join(executor.name for executor in known.items)
         return [Fault(f"No executor of that name is registered. Registered: {names or 'none'}.", "/executor")]
     purpose = PURPOSE_OF.get(type(parameters))
-    if purpose is not None and purpose not in page.items[0].templates:
+    if purpose is not None and purpose not in page.items[0].templates_for(project.object_type):
         return [Fault(f"This executor has no template for {purpose}.", "/executor")]
     return []
 

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 READ_BYTES: Final = 65_536
 FAILED: Final = 4
+# YMIR 0.2 and 0.3 had words for the states.
+WORDS: Final = {"pending": 1, "running": 2, "done": 3, "finished": 3, "error": 4, "failed": 4}
 CODES: Final = {
     300001: "its configuration is wrong",
     300002: "the dataset is wrong",
@@ -41,7 +43,7 @@ def read_monitor(path: Path) -> MonitorRecord | None:
     first, _, message = text.partition("\n")
     columns = first.strip().split("\t")
     try:
-        fraction, state = float(columns[2]), int(columns[3])
+        fraction, state = float(columns[2]), _state(columns[3])
         code = int(columns[4]) if len(columns) > 4 else None  # noqa: PLR2004 - the fifth column is optional
     except (ValueError, IndexError):
         return None
@@ -62,6 +64,11 @@ def _beginning(path: Path) -> bytes:
         return os.read(file, READ_BYTES) if stat.S_ISREG(os.fstat(file).st_mode) else b""
     finally:
         os.close(file)
+
+
+def _state(told: str) -> int:
+    word = told.strip().lower()
+    return WORDS[word] if word in WORDS else int(word)
 
 
 def meaning(code: int) -> str:

@@ -4,12 +4,25 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from schemas.errors import Conflict
 from schemas.executors import Executor, ExecutorSubmission
 from storage.clock import utc_now
 from storage.ports import Documents
 from workers.executors.registry import inspect
+
+# All that its files say.
+READ_ANEW: Final = {
+    "reference",
+    "digest",
+    "object_types",
+    "templates",
+    "type_templates",
+    "protocol",
+    "read_only_root",
+    "is_livecode",
+}
 
 
 async def inspected(submission: ExecutorSubmission, *, roots: Sequence[Path]) -> Executor:
@@ -27,5 +40,5 @@ async def register(folders: Sequence[Path], executors: Documents[Executor]) -> N
         except Conflict:
             known = await executors.get(found.id)
             if (known.reference, known.digest) != (found.reference, found.digest):
-                changes = found.model_dump(include={"reference", "digest", "object_types", "templates"})
+                changes = found.model_dump(include=READ_ANEW)
                 await executors.replace(known.successor(**changes), was=known)

@@ -46,7 +46,8 @@ def read_training_result(models: Path) -> TrainingResult | None:
     told = _parsed(path)
     described = told.get(STAGES)
     if described is None and "model" in told:
-        described = {OLD_STAGE: {"files": told["model"], "mAP": told.get("map")}}
+        files = [told["model"]] if isinstance(told["model"], str) else told["model"]
+        described = {OLD_STAGE: {"files": files, "mAP": told.get("map", told.get("mAP"))}}
     if not isinstance(described, dict) or not described:
         raise _invalid([Fault("There must be at least one stage.", f"{TRAINING_RESULT}: {STAGES}")])
     faults: list[Fault] = []
