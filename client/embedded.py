@@ -90,15 +90,15 @@ async def running(address: Address) -> AsyncIterator[None]:
     importing = ImportSettings(import_roots=roots) if roots else ImportSettings()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(data / DOCUMENTS))
+        docker = stack.enter_context(
+            docker_parts(read_settings(DockerSettings), database=database, stores=named_folder(data))
+        )
         services = services_of(
             data,
             database=database,
             public_url=place.url,
             import_roots=importing.import_roots,
-            inspect_executor=partial(inspected, roots=(BUILT_IN,)),
-        )
-        docker = stack.enter_context(
-            docker_parts(read_settings(DockerSettings), database=database, stores=named_folder(data))
+            inspect_executor=partial(inspected, roots=(BUILT_IN, *settings.process_executors), images=docker.images),
         )
         tools = Toolbox(
             database=database,
@@ -109,8 +109,9 @@ async def running(address: Address) -> AsyncIterator[None]:
             runtimes={Runtime.PROCESS: ProcessRuntime(), **docker.runtimes},
             importing=importing,
             sender=await stack.enter_async_context(sender_of(settings)),
+            images=docker.images,
         )
-        await _first_start(database, data)
+        await _first_start(database, data, settings.process_executors)
         await asyncio.to_thread(emptied, settings.scratch)
         work = working(
             tools,
@@ -125,9 +126,9 @@ async def running(address: Address) -> AsyncIterator[None]:
         yield
 
 
-async def _first_start(database: Database, data: Path) -> None:
+async def _first_start(database: Database, data: Path, folders: tuple[Path, ...]) -> None:
     await make_known(await asyncio.to_thread(secret, data, ADMIN_KEY), database.documents(ApiKey), at=utc_now())
-    await register([BUILT_IN / BUILT_IN_EXECUTOR], database.documents(Executor))
+    await register([BUILT_IN / BUILT_IN_EXECUTOR, *folders], database.documents(Executor))
 
 
 def _worker_settings(data: Path) -> WorkerSettings:

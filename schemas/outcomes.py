@@ -9,6 +9,7 @@ from schemas.conflicts import ConflictList
 from schemas.datasets import VersionCounts
 from schemas.evaluations import Evaluation
 from schemas.events import Fact
+from schemas.executors import Executor
 from schemas.models import Model
 from schemas.problems import Problem
 from schemas.projects import ClassEntry
@@ -43,7 +44,14 @@ class EvaluationRecord(Schema):
     evaluation: Evaluation
 
 
-Record = Annotated[VersionDraft | ModelRecord | EvaluationRecord, Field(discriminator="kind")]
+class ExecutorRecord(Schema):
+    """An executor to be registered."""
+
+    kind: Literal["executor"] = "executor"
+    executor: Executor
+
+
+Record = Annotated[VersionDraft | ModelRecord | EvaluationRecord | ExecutorRecord, Field(discriminator="kind")]
 
 
 class TaskResult(Schema):
@@ -55,6 +63,8 @@ class TaskResult(Schema):
     digest: Digest | None = None
     model: Id | None = None
     evaluation: Id | None = None
+    executor: str | None = None
+    """The name under which it is registered."""
     labeling: Id | None = None
     archive: BlobRef | None = None
     conflicts: ConflictList | None = None

@@ -89,6 +89,7 @@ async def running(
             runtimes={**processes, **docker.runtimes},
             importing=importing,
             sender=await stack.enter_async_context(sender_of(settings)),
+            images=docker.images,
         )
         readiness = Readiness(database, blobs, bus, vital={*VITAL, BUS})
         if settings.health_port:

@@ -9,6 +9,7 @@ from storage.cache import BlobCache
 from storage.datasets.library import Library
 from storage.ports import Blobs, Database
 from workers.delivery.sending import Sender
+from workers.executors.images import Images
 from workers.executors.runtime import ExecutorRuntime
 from workers.handlers.branch import branch, revert
 from workers.handlers.copy import copy
@@ -21,6 +22,7 @@ from workers.handlers.ingest import import_files
 from workers.handlers.label import label
 from workers.handlers.merge import merge
 from workers.handlers.mine import mine
+from workers.handlers.pull_executor import pull_executor
 from workers.handlers.replay import replay
 from workers.handlers.train import train
 from workers.handlers.transform import transform
@@ -45,6 +47,8 @@ class Toolbox:
     runtimes: Mapping[Runtime, ExecutorRuntime]
     importing: ImportSettings
     sender: Sender
+    images: Images | None = None
+    """Those of the Docker engine, where one is used."""
 
 
 def handlers(tools: Toolbox) -> dict[str, Handler]:
@@ -69,6 +73,7 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
         "label": partial(label, library=library, blobs=blobs, database=database),
         "evaluate": partial(evaluate, library=library, blobs=blobs, database=database),
         "deliver": partial(deliver, database=database, sender=tools.sender),
+        "pull_executor": partial(pull_executor, images=tools.images),
         "export": partial(export, library=library, blobs=blobs, database=database),
     }
 

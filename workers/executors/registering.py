@@ -1,4 +1,4 @@
-"""Making executors known that are folders of this machine."""
+"""Making executors known: folders of this machine, and images of its engine."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,10 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from schemas.errors import Conflict
-from schemas.executors import Executor, ExecutorSubmission
+from schemas.errors import Conflict, Invalid
+from schemas.executors import Executor, ExecutorSubmission, Runtime
 from storage.clock import utc_now
 from storage.ports import Documents
+from workers.executors.image_manual import inspect_image
+from workers.executors.images import Images
 from workers.executors.registry import inspect
 
 # All that its files say.
@@ -25,8 +27,14 @@ READ_ANEW: Final = {
 }
 
 
-async def inspected(submission: ExecutorSubmission, *, roots: Sequence[Path]) -> Executor:
-    """Return the executor that a folder is; raise Invalid naming the file at fault."""
+async def inspected(submission: ExecutorSubmission, *, roots: Sequence[Path], images: Images | None = None) -> Executor:
+    """Return the executor that a folder or an image is; raise Invalid naming the file at fault."""
+    if submission.runtime is Runtime.DOCKER:
+        if images is None:
+            raise Invalid(
+                "Images are not run here: there is no Docker engine.", step="Register a folder, or start one."
+            )
+        return await inspect_image(submission, images=images, at=utc_now())
     return await asyncio.to_thread(partial(inspect, submission, roots=roots, at=utc_now()))
 
 
