@@ -25,7 +25,7 @@ def inspect(submission: ExecutorSubmission, *, roots: Sequence[Path], at: dateti
     folder = _folder(submission.reference, roots)
     if not (folder / "start.sh").is_file():
         raise Invalid(f"{folder}: an executor is started by a file start.sh, and there is none.", step="Add it.")
-    found = read_manual(_manual_files(folder / MANUAL), where=str(folder / MANUAL))
+    found = read_manual(manual_files(folder / MANUAL), where=str(folder / MANUAL))
     return executor_of(submission, found, reference=str(folder), digest=digest_of_folder(folder), at=at)
 
 
@@ -77,7 +77,8 @@ def _folder(reference: str, roots: Sequence[Path]) -> Path:
     return found
 
 
-def _manual_files(manual: Path) -> dict[str, bytes]:
+def manual_files(manual: Path) -> dict[str, bytes]:
+    """Return the files that a manual is read from, by their paths below it."""
     return {name: (manual / name).read_bytes() for name in FILES if (manual / name).is_file()}
 
 

@@ -45,9 +45,8 @@ def read_training_result(models: Path) -> TrainingResult | None:
         return None
     told = _parsed(path)
     described = told.get(STAGES)
-    if described is None and "model" in told:
-        files = [told["model"]] if isinstance(told["model"], str) else told["model"]
-        described = {OLD_STAGE: {"files": files, "mAP": told.get("map", told.get("mAP"))}}
+    if described is None:
+        described = old_stages(told)
     if not isinstance(described, dict) or not described:
         raise _invalid([Fault("There must be at least one stage.", f"{TRAINING_RESULT}: {STAGES}")])
     faults: list[Fault] = []
@@ -55,6 +54,14 @@ def read_training_result(models: Path) -> TrainingResult | None:
     if faults:
         raise _invalid(faults)
     return result
+
+
+def old_stages(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the one stage that a result of a protocol before 1.1.0 describes, if it is one."""
+    if "model" not in told:
+        return {}
+    files = [told["model"]] if isinstance(told["model"], str) else told["model"]
+    return {OLD_STAGE: {"files": files, "mAP": told.get("map", told.get("mAP"))}}
 
 
 def checked_stages(
