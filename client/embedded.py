@@ -71,11 +71,15 @@ async def serve(place: Place) -> None:
 
 
 @asynccontextmanager
-async def in_process(data: Path, *, import_roots: tuple[Path, ...] = ()) -> AsyncIterator[str]:
+async def in_process(
+    data: Path, *, import_roots: tuple[Path, ...] = (), executor_roots: tuple[Path, ...] = ()
+) -> AsyncIterator[str]:
     """Run the service, for this process alone, on a data folder that it owns; yield the address."""
     log_to_stderr(level=logging.WARNING, in_words=True)
     with bound_to(HOST, 0, step="") as bound:
-        place = Place(data=data, host=HOST, port=bound.getsockname()[1], import_roots=import_roots)
+        place = Place(
+            data=data, host=HOST, port=bound.getsockname()[1], import_roots=import_roots, executor_roots=executor_roots
+        )
         async with running(Address(place, bound)):
             yield place.url
 
@@ -87,6 +91,7 @@ async def running(address: Address) -> AsyncIterator[None]:
     data = place.data.absolute()
     settings = _worker_settings(data)
     roots = tuple(root.absolute() for root in place.import_roots)
+    executor_roots = (BUILT_IN, *settings.process_executors, *(root.absolute() for root in place.executor_roots))
     importing = ImportSettings(import_roots=roots) if roots else ImportSettings()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(data / DOCUMENTS))
@@ -98,7 +103,7 @@ async def running(address: Address) -> AsyncIterator[None]:
             database=database,
             public_url=place.url,
             import_roots=importing.import_roots,
-            inspect_executor=partial(inspected, roots=(BUILT_IN, *settings.process_executors), images=docker.images),
+            inspect_executor=partial(inspected, roots=executor_roots, images=docker.images),
         )
         tools = Toolbox(
             database=database,

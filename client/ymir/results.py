@@ -28,6 +28,8 @@ async def results(client: Client, task: Task, *, fetched_to: Path | None = None)
     if result.archive is not None:
         where = f"`ymir task archive {task.id} --to FILE` fetches it" if fetched_to is None else f"in {fetched_to}"
         lines.append(f"archive of {size(result.archive.size)}: {where}")
+    if result.executor is not None:
+        lines.append(f"executor {result.executor}")
     if result.labeling is not None:
         lines.append(f"labeling job {result.labeling}")
     return lines

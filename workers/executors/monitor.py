@@ -39,7 +39,7 @@ class MonitorRecord(NamedTuple):
 
 def read_monitor(path: Path) -> MonitorRecord | None:
     """Return the latest record; None while there is none, or only a half-written one."""
-    text = _beginning(path).decode(errors="replace")
+    text = beginning(path).decode(errors="replace")
     first, _, message = text.partition("\n")
     columns = first.strip().split("\t")
     try:
@@ -54,7 +54,8 @@ def read_monitor(path: Path) -> MonitorRecord | None:
     return MonitorRecord(fraction, state, code, message.strip(), fault)
 
 
-def _beginning(path: Path) -> bytes:
+def beginning(path: Path) -> bytes:
+    """Return the beginning of a file that is being written, nothing if it is no regular file."""
     # The executor may put anything there while this is read: a link out of its folder, a pipe that nobody writes to.
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -102,4 +102,4 @@ def _changed(trial: Trial) -> list[str]:
 def _left(trial: Trial) -> list[str]:
     # Programs keep caches and settings in hidden folders of their home, which the run's folder is.
     left = sorted(path.name for path in trial.folder.root.iterdir() if not path.name.startswith("."))
-    return [f"{name} was left in the folder of the run." for name in left if name not in {"in", "out"}]
+    return [*trial.unsafe, *(f"{name} was left beside in and out." for name in left if name not in {"in", "out"})]

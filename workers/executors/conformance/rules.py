@@ -23,7 +23,7 @@ OF_EACH: Final[Mapping[str, str]] = {
     "monitor-bounds": "The progress lies between 0 and 1.",
     "monitor-rises": "The progress never falls.",
     "input-untouched": "Nothing under /in is changed.",
-    "output-only": "Nothing is changed or left behind outside of /out.",
+    "output-only": "Nothing is changed or left behind outside of /out, and in there are folders and regular files.",
 }
 OF_PURPOSE: Final[Mapping[Purpose, Mapping[str, str]]] = {
     Purpose.TRAINING: {

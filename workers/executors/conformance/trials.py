@@ -11,6 +11,8 @@ from schemas.executors import Executor
 from schemas.schema import new_id
 from workers.executors.conformance.trial_input import Asked, write_input
 from workers.executors.layout import MONITOR, Layout, RunFolder
+from workers.executors.monitor import beginning
+from workers.executors.output_folder import made_safe
 from workers.executors.runtime import Cause, ExecutorRuntime, Exit, Order
 
 LOOK_SECONDS: Final = 0.02
@@ -29,6 +31,8 @@ class Trial(NamedTuple):
     """The first lines of monitor.txt, one after the other, as they were seen."""
     changed: tuple[str, ...]
     """The files under ``in/`` that are others than before, or gone."""
+    unsafe: tuple[str, ...]
+    """What was found under ``out/`` that the system does not take."""
 
     @property
     def has_ended_well(self) -> bool:
@@ -66,9 +70,10 @@ async def tried(
         with suppress(asyncio.CancelledError):
             await watching
     _look(folder.made / MONITOR, seen)
+    unsafe = await asyncio.to_thread(made_safe, folder.made)
     after = await asyncio.to_thread(_listed, folder.given)
     changed = tuple(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
-    return Trial(asked, folder, layout, task, ended, seconds, tuple(seen), changed)
+    return Trial(asked, folder, layout, task, ended, seconds, tuple(seen), changed, unsafe)
 
 
 def _listed(folder: Path) -> dict[str, str]:
@@ -85,10 +90,9 @@ async def _watch(path: Path, seen: list[str], alive: asyncio.Event) -> None:
 
 
 def _look(path: Path, seen: list[str]) -> None:
-    with suppress(OSError):
-        first = path.read_bytes()[:65_536].decode(errors="replace").partition("\n")[0]
-        if first and seen[-1:] != [first]:
-            seen.append(first)
+    first = beginning(path).decode(errors="replace").partition("\n")[0]
+    if first and seen[-1:] != [first]:
+        seen.append(first)
 
 
 async def _first_sign(running: asyncio.Task[Exit], alive: asyncio.Event, seconds: float) -> None:
