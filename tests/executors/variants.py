@@ -158,6 +158,10 @@ VARIANTS: Final = {
         '"class_name": model["classes"][0]', '"class_name": "ufo"', INFER, {"found-classes"}
     ),
     "finds with percent": Variant('float(config["confidence"])}', "80}", INFER, {"found-scores", "infer-accepted"}),
+    "scores the classes by name": Variant(
+        '"score": float', '"class_scores": {"square": 1}, "score": float', INFER, {"class-scores"}
+    ),
+    "scores too few classes": Variant('"score": float', '"class_scores": [1], "score": float', INFER, {"class-scores"}),
     "finds without scores": Variant(
         ', "score": float(config["confidence"])', "", INFER, {"found-scores", "infer-accepted"}
     ),

@@ -58,6 +58,8 @@ def _detections(found: Mapping[str, Any], trial: Trial) -> Breaches:
             breaches["found-scores"].append(f"{where}.score is {told.get('score')!r}.")
         if told.get("class_name") not in CLASSES:
             breaches["found-classes"].append(f"{where}.class_name is {told.get('class_name')!r}, none of {CLASSES}.")
+        if "class_scores" in told:
+            breaches.setdefault("class-scores", []).extend(_class_scores(told["class_scores"], where))
         if fault := _misplaced(told.get("box"), images.get(name)):
             breaches["found-boxes"].append(f"{where}.box {fault}")
     return breaches
@@ -68,6 +70,13 @@ def _boxes(found: Mapping[str, Any]) -> Iterator[tuple[str, str, object]]:
         boxes = entry.get("boxes", entry.get("annotations", [])) if isinstance(entry, dict) else []
         for position, box in enumerate(boxes if isinstance(boxes, list) else []):
             yield name, f"{INFER_RESULT}: detection[{name!r}].boxes[{position}]", box
+
+
+def _class_scores(told: object, where: str) -> list[str]:
+    scores = [number(score) for score in told] if isinstance(told, list) else []
+    if len(scores) == len(CLASSES) and all(score is not None and 0 <= score <= 1 for score in scores):
+        return []
+    return [f"{where}.class_scores: it must be {len(CLASSES)} numbers from 0 to 1, in the order of class_names."]
 
 
 def _misplaced(told: object, image: ImageRow | None) -> str:

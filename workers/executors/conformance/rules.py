@@ -51,6 +51,7 @@ OF_PURPOSE: Final[Mapping[Purpose, Mapping[str, str]]] = {
         "found-boxes": "Boxes lie inside of their images.",
         "found-classes": "Classes are among class_names.",
         "found-scores": "Scores lie between 0 and 1.",
+        "class-scores": "class_scores, if they are written, are a number from 0 to 1 for each of class_names.",
         "infer-accepted": "The system takes the result.",
     },
 }
