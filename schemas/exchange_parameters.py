@@ -215,6 +215,7 @@ class PullExecutorParameters(Parameters):
     reference: Annotated[str, Field(min_length=1, max_length=500)]
     """The image, such as ``registry/detector:1`` or ``registry/detector@sha256:…``."""
     description: Description = ""
+    """What it is."""
     protocol: Protocol | None = None
     """The layout that it is run by; when not given, the one that its manifest asks for."""
     limits: Limits = Limits()

@@ -57,7 +57,9 @@ class Limits(Schema):
     """What a run may use; None is the deployment's own limit."""
 
     seconds: PositiveFloat | None = None
+    """How long it may take."""
     memory_bytes: PositiveInt | None = None
+    """How much memory it may have in use."""
     output_bytes: PositiveInt | None = None
     """Bytes that it may write under ``/out``."""
     layer_bytes: PositiveInt | None = None
@@ -65,6 +67,7 @@ class Limits(Schema):
     shared_memory_bytes: PositiveInt | None = None
     """The size of ``/dev/shm`` at most, whatever a configuration asks for with ``shm_size``."""
     cpus: PositiveFloat | None = None
+    """How many processors' time it gets."""
     processes: PositiveInt | None = None
     """Processes and threads at once."""
     network: NetworkName | None = None

@@ -30,6 +30,9 @@ class Variant(NamedTuple):
 VARIANTS: Final = {
     "crashes": Variant("progress(0.0)\n", "progress(0.0); os.abort()\n", TRAINING, {"ends"}),
     "fails": Variant("    return 0\n", "    return 3\n", TRAINING, {"ends"}),
+    "says that it failed, and ends as if it had not": Variant(
+        "_tell(env, 1.0, DONE)", "_tell(env, 1.0, FAILED)", TRAINING, {"ends"}
+    ),
     "writes no monitor": Variant("beside.replace(path)", "beside.unlink()", TRAINING, {"monitor-written"}),
     "writes spaces into the monitor": Variant(RECORD, RECORD.replace("\\t", " "), TRAINING, {"monitor-form"}),
     "writes another task into the monitor": Variant("{env['task_id']}\\t", "me\\t", TRAINING, {"monitor-form"}),

@@ -43,9 +43,11 @@ def read_monitor(path: Path) -> MonitorRecord | None:
     first, _, message = text.partition("\n")
     columns = first.strip().split("\t")
     try:
-        fraction, state = float(columns[2]), _state(columns[3])
+        fraction, state = float(columns[2]), known_state(columns[3])
         code = int(columns[4]) if len(columns) > 4 else None  # noqa: PLR2004 - the fifth column is optional
     except (ValueError, IndexError):
+        return None
+    if state is None:
         return None
     fault = ""
     if not 0 <= fraction <= 1:  # NaN is outside too
@@ -67,9 +69,10 @@ def beginning(path: Path) -> bytes:
         os.close(file)
 
 
-def _state(told: str) -> int:
+def known_state(told: str) -> int | None:
+    """Return the state that a column says, as a number or in the words of old; None if it says none."""
     word = told.strip().lower()
-    return WORDS[word] if word in WORDS else int(word)
+    return WORDS.get(word, int(word) if word.isdecimal() else None)
 
 
 def meaning(code: int) -> str:

@@ -1,13 +1,14 @@
 """Rules for any run: how it ends, what monitor.txt says, and what is left alone."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
 from workers.executors.conformance.rules import Breaches
 from workers.executors.conformance.trials import Trial
 from workers.executors.layout import LOG, MONITOR
-from workers.executors.monitor import WORDS
+from workers.executors.monitor import FAILED, known_state
 from workers.executors.runtime import Cause
 
 LINES_TOLD: Final = 5
@@ -29,10 +30,16 @@ def conduct(trial: Trial) -> Breaches:
 
 def _ends(trial: Trial) -> list[str]:
     if trial.has_ended_well:
-        return []
+        failed = _state(trial.monitor[-1:]) == FAILED
+        return [f"It ended with exit code 0, and {MONITOR} says that it failed."] if failed else []
     code = trial.ended.code
     how = f"It was killed by signal {-code}." if code < 0 else f"It ended with exit code {code}."
     return [CAUSES.get(trial.ended.cause, how), *(f"{LOG}: {line}" for line in _last_lines(trial))]
+
+
+def _state(lines: Sequence[str]) -> int | None:
+    columns = lines[-1].split("\t") if lines else []
+    return known_state(columns[COLUMNS - 1]) if len(columns) >= COLUMNS else None
 
 
 def _last_lines(trial: Trial) -> list[str]:
@@ -80,8 +87,7 @@ def _form(line: str, task: str) -> list[str]:
         faults.append(f"the second column is {columns[1][:100]!r}, no seconds since 1970.")
     if _fraction(line) is None:
         faults.append(f"the third column is {columns[2][:100]!r}, no progress.")
-    state = columns[3].strip().lower()
-    if state not in WORDS and state not in map(str, STATES):
+    if known_state(columns[3]) not in STATES:
         faults.append(f"the fourth column is {columns[3][:100]!r}, none of the states {STATES}.")
     if columns[COLUMNS:] and not columns[COLUMNS].strip().isdigit():
         faults.append(f"the fifth column is {columns[COLUMNS][:100]!r}, no return code.")
