@@ -93,7 +93,7 @@ def _knowing(secret: SecretStr | None, keys: Documents[ApiKey]) -> asyncio.Task[
 
 async def _inspect(submission: ExecutorSubmission) -> Executor:
     step = (
-        "Ask for the task pull_executor, which a worker with a Docker engine does."
+        "Ask for the task pull_executor (`ymir pull-executor`), which a worker with a Docker engine does."
         if submission.runtime is Runtime.DOCKER
         else "Name its folder in YMIR_PROCESS_EXECUTORS of the workers, which register it when they start."
     )
