@@ -3,10 +3,10 @@
 import json
 import re
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import Any, Final
 
 from client.api import at
+from client.executor_folders import folder_named
 from client.reach import reached
 from client.ymir.ending import run, say
 from client.ymir.reaching import add_common, changing, reading, target
@@ -53,7 +53,7 @@ def add_remove(parser: ArgumentParser, _: str) -> None:
 
 
 async def _register(given: Namespace) -> int:
-    folder = _folder_of(given.reference)
+    folder = folder_named(given.reference)
     submission: dict[str, Any] = {
         "name": given.name or name_of(given.reference),
         "runtime": str(Runtime.DOCKER if folder is None else Runtime.PROCESS),
@@ -98,11 +98,6 @@ def name_of(reference: str) -> str:
     """Return a name for an executor: that of the folder, or of the image without its registry, with its tag."""
     last = reference.rstrip("/").rpartition("/")[2].partition("@")[0]
     return _UNNAMEABLE.sub("-", last).strip("-._")[:100]
-
-
-def _folder_of(reference: str) -> Path | None:
-    folder = Path(reference).absolute()
-    return folder if folder.is_dir() else None
 
 
 def _tell(executor: Executor, given: Namespace) -> None:

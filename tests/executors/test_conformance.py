@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.annotations import ObjectType
 from schemas.conformance import Conformance, Verdict
 from schemas.executors import Purpose
 from tests.executors.variants import VARIANTS, Variant
@@ -165,6 +166,26 @@ async def test_a_pipe_in_the_place_of_the_monitor_holds_nobody_up(tmp_path: Path
         found = await verified(folder, Plan(purposes=TRAINING, is_quick=True))
 
     assert set(broken(found)) == {"training/monitor-written", "training/output-only"}
+
+
+async def test_an_executor_for_segmentation_writes_what_coco_has(tmp_path: Path, model: dict[str, Path]) -> None:
+    old = 'json.dumps({"detection": found})'
+    new = (
+        'json.dumps({"images": [{"id": n, "file_name": Path(i).name} for n, i in enumerate(candidates)],'
+        ' "categories": [{"id": 1, "name": "square"}], "annotations": [{"image_id": 0, "category_id": 1,'
+        ' "confidence": 0.5, "segmentation": [[1, 1, 9, 1, 9, 9]]}]})'
+    )
+    extra = {
+        "img-man/manifest.yaml": "object_type: [2, 4]\n",
+        "img-man/instance-seg/infer-template.yaml": "confidence: 0.4\n",
+    }
+    folder = a_variant(tmp_path / "variant", old=old, new=new, extra=extra)
+    plan = Plan(purposes=frozenset({Purpose.INFER}), model=model, object_type=ObjectType.INSTANCE_SEGMENTATION)
+
+    found = await verified(folder, plan)
+
+    assert broken(found) == {}
+    assert found.object_type is ObjectType.INSTANCE_SEGMENTATION
 
 
 async def test_without_a_model_what_failed_says_so(tmp_path: Path) -> None:

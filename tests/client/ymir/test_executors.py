@@ -69,6 +69,25 @@ def test_one_that_breaks_it_ends_with_1_and_says_where(ymir: Ymir, tmp_path: Pat
     assert json.loads(told.out)["runtime"] == "process"
 
 
+def test_what_the_runs_left_can_be_kept(ymir: Ymir, tmp_path: Path) -> None:
+    ymir("executor", "verify", SAMPLE, "--quick", "--purpose", "training", "--keep", tmp_path / "runs")
+
+    assert [path.name for path in (tmp_path / "runs").glob("*/out/models/result.yaml")] == ["result.yaml"]
+
+
+@pytest.mark.parametrize("command", ["verify", "register"])
+def test_a_folder_that_is_not_there_is_not_taken_for_an_image(ymir: Ymir, command: str) -> None:
+    ended = ymir("executor", command, "./nowhere")
+
+    assert (ended.status, "no folder './nowhere'" in ended.err) == (1, True)
+
+
+def test_an_object_type_that_it_is_not_for_is_refused(ymir: Ymir) -> None:
+    ended = ymir("executor", "verify", SAMPLE, "--object-type", "instance_segmentation")
+
+    assert (ended.status, "It is for detection." in ended.err) == (1, True)
+
+
 def test_a_model_that_is_no_file_is_refused(ymir: Ymir) -> None:
     ended = ymir("executor", "verify", SAMPLE, "--model", "nowhere.bin")
 

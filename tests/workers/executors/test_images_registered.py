@@ -24,7 +24,17 @@ from workers.records import keep, reserve
 from workers.work import Work
 
 SAMPLE = "ymir-test-sample:1"
-WANTED = Wanted(purposes=frozenset(Purpose), config={}, models=(), gpus=0, seconds=60, is_quick=True, protocol=None)
+WANTED = Wanted(
+    purposes=frozenset(Purpose),
+    config={},
+    models=(),
+    object_type=None,
+    gpus=0,
+    seconds=60,
+    is_quick=True,
+    protocol=None,
+    keep=None,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -51,7 +51,7 @@ async def verify(subject: Subject, plan: Plan, *, runtime: ExecutorRuntime, root
         runtime=subject.runtime,
         reference=subject.reference,
         digest=None if executor is None else executor.digest,
-        object_type=None if executor is None else executor.object_types[0],
+        object_type=None if executor is None else plan.type_for(executor),
         verdicts=verdicts.all(),
     )
 
@@ -65,7 +65,8 @@ def _skip(verdicts: Verdicts, why: str) -> None:
 async def _run(
     executor: Executor, plan: Plan, verdicts: Verdicts, *, runtime: ExecutorRuntime, root: Path, tell: Tell
 ) -> None:
-    templates = executor.templates_for(executor.object_types[0])
+    object_type = plan.type_for(executor)
+    templates = executor.templates_for(object_type)
     trials: dict[Purpose, Trial] = {}
     model = plan.model
     for purpose, rules in OF_PURPOSE.items():
@@ -77,8 +78,8 @@ async def _run(
         purposes = frozenset({purpose})
         asked = Asked(
             purposes=purposes,
-            object_type=executor.object_types[0],
-            config=plan.config_for(executor, purposes),
+            object_type=object_type,
+            config=plan.config_for(templates, purposes),
             model={} if purpose is Purpose.TRAINING else model,
             pictures=pictures(),
             gpus=plan.gpus,
