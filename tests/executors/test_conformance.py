@@ -71,6 +71,7 @@ async def test_what_breaks_a_rule_is_seen(tmp_path: Path, model: dict[str, Path]
     [
         ("img-man/training-template.yaml", "model: {depth: 3}\n", {"template-values"}),
         ("img-man/training-template.yaml", "gpu_id: '0'\ntask_id: x\n", {"template-reserved"}),
+        ("img-man/training-template.yaml", "export_format: yolo:raw\nshm_size: much\n", {"template-known"}),
         ("img-man/training-template.yaml", "a: [\n", {"template-values", "registers"}),
         ("img-man/manifest.yaml", "object_type: 7\n", {"manifest", "registers"}),
         ("img-man/manifest.yaml", "protocol_version: new\n", {"manifest", "registers"}),
@@ -93,7 +94,7 @@ async def test_a_folder_without_templates_or_a_start_is_no_executor(tmp_path: Pa
     found = await verified(folder, Plan())
 
     assert set(broken(found)) == {"templates", "start", "registers"}
-    assert found.count(Verdict.NOT_TRIED) == len(found.verdicts) - len(OF_ALL) + 2  # of templates there are none
+    assert found.count(Verdict.NOT_TRIED) == len(found.verdicts) - len(OF_ALL) + 3  # of templates there are none
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from schemas.errors import Invalid
 from workers.executors.conformance.rules import Breaches
-from workers.executors.contract import RESERVED
+from workers.executors.contract import RESERVED, export_format, shared_memory_bytes
 from workers.executors.manual import MANIFEST, TEMPLATE_NAMES, read_manual
 from workers.foreign_yaml import NotYaml, read_yaml
 
@@ -19,7 +19,7 @@ def manual(files: Mapping[str, bytes]) -> Breaches:
     breaches: Breaches = {"templates": [] if templates else ["There is none."], "manifest": _manifest(files)}
     if not templates:
         return breaches
-    breaches |= {"template-values": [], "template-reserved": []}
+    breaches |= {"template-values": [], "template-reserved": [], "template-known": []}
     for name in templates:
         try:
             values = read_yaml(files[name])
@@ -27,6 +27,7 @@ def manual(files: Mapping[str, bytes]) -> Breaches:
             breaches["template-values"].append(f"{name}, line {error.line}: {error.detail}.")
             continue
         breaches["template-values"] += _values({} if values is None else values, name)
+        breaches["template-known"] += _unknown(values, name)
         reserved = sorted(RESERVED & set(values)) if isinstance(values, dict) else []
         breaches["template-reserved"] += [f"{name}: {key}" for key in reserved]
     return breaches
@@ -36,6 +37,18 @@ def _values(values: object, name: str) -> list[str]:
     if not isinstance(values, dict):
         return [f"{name}: it must hold keys and values."]
     return [f"{name}: {key}" for key, value in values.items() if not isinstance(key, str) or not _is_plain(value)]
+
+
+def _unknown(values: object, name: str) -> list[str]:
+    if not isinstance(values, dict):
+        return []
+    faults = []
+    for read in (export_format, shared_memory_bytes):
+        try:
+            read(values)
+        except Invalid as error:
+            faults.append(f"{name}: {error.detail}")
+    return faults
 
 
 def _is_plain(value: Any) -> bool:  # noqa: ANN401 - any YAML

@@ -12,6 +12,7 @@ OF_ALL: Final[Mapping[str, str]] = {
     "templates": "img-man/ has a template for each thing that it can do, at least one.",
     "template-values": "Templates hold one level of keys with plain values.",
     "template-reserved": "Templates leave out the keys that the system sets.",
+    "template-known": "export_format and shm_size, where templates have them, are known.",
     "manifest": "manifest.yaml, if there is one, is YAML and names object types that are known.",
     "start": "It is started by start.sh, or by the image's own command.",
     "registers": "It can be registered.",
@@ -96,10 +97,9 @@ class Verdicts:
         for rule in rules:
             self._seen.setdefault((purpose, rule), (Verdict.NOT_TRIED, [why]))
 
-    @property
-    def has_broken(self) -> bool:
-        """Whether a rule is broken."""
-        return any(verdict is Verdict.BROKEN for verdict, _ in self._seen.values())
+    def is_broken(self, rule: str) -> bool:
+        """Return whether a rule that holds of an executor as a whole is broken."""
+        return self._seen.get((None, rule), (Verdict.NOT_TRIED, []))[0] is Verdict.BROKEN
 
     def all(self) -> tuple[RuleVerdict, ...]:
         """Return a verdict for every rule, in the order of the lists above."""

@@ -31,8 +31,10 @@ class Asked(NamedTuple):
     """What env.yaml says, if it is not what the executor asks for."""
 
 
-def write_input(executor: Executor, asked: Asked, folder: RunFolder, layout: Layout, task: str) -> None:
-    """Make the folders of a run and write all that the executor gets."""
+def write_input(
+    executor: Executor, asked: Asked, folder: RunFolder, layout: Layout, task: str
+) -> Mapping[str, JsonValue]:
+    """Make the folders of a run, write all that the executor gets, and return what config.yaml holds."""
     folder.prepare()
     for path, file in asked.model.items():
         target = folder.given / MODELS / path
@@ -58,6 +60,7 @@ def write_input(executor: Executor, asked: Asked, folder: RunFolder, layout: Lay
     _write_pictures(asked, folder, layout, export_format(values, protocol=executor.protocol))
     # A protocol that is only named is no reason to take away the paths of another.
     add_older_paths(folder, protocol=None if asked.protocol else executor.protocol)
+    return values
 
 
 def _write_pictures(asked: Asked, folder: RunFolder, layout: Layout, form: ExportFormat) -> None:

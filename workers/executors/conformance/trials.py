@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from schemas.executors import Executor
 from schemas.schema import new_id
 from workers.executors.conformance.trial_input import Asked, write_input
+from workers.executors.contract import shared_memory_bytes
 from workers.executors.layout import MONITOR, Layout, RunFolder
 from workers.executors.monitor import beginning
 from workers.executors.output_folder import made_safe
@@ -46,12 +47,12 @@ async def tried(
     """Run an executor in a new folder; with ``stop_after`` it is asked to end so long after its first sign of life."""
     folder, task = RunFolder(root / new_id()), new_id()
     layout = runtime.layout(executor, folder)
-    await asyncio.to_thread(write_input, executor, asked, folder, layout, task)
+    config = await asyncio.to_thread(write_input, executor, asked, folder, layout, task)
     before = await asyncio.to_thread(_listed, folder.given)
     seen: list[str] = []
     alive = asyncio.Event()
     watching = asyncio.create_task(_watch(folder.made / MONITOR, seen, alive))
-    order = Order(executor, folder, task, 1, [str(number) for number in range(asked.gpus)])
+    order = Order(executor, folder, task, 1, [str(number) for number in range(asked.gpus)], shared_memory_bytes(config))
     began = time.monotonic()
     running = asyncio.create_task(runtime.run(order, progress=lambda _: None))
     try:

@@ -43,6 +43,8 @@ async def verify(subject: Subject, plan: Plan, *, runtime: ExecutorRuntime, root
     executor = subject.executor
     if executor is None:
         _skip(verdicts, "It cannot be registered.")
+    elif verdicts.is_broken("template-known"):
+        _skip(verdicts, "It would not be run as its templates are.")
     else:
         limits = executor.limits.model_copy(update={"seconds": plan.seconds})
         limited = executor.model_copy(update={"limits": limits})
