@@ -14,6 +14,8 @@ class Place:
     host: str
     port: int
     import_roots: tuple[Path, ...] = ()
+    executor_roots: tuple[Path, ...] = ()
+    """Under which folders executors may be registered."""
 
     @property
     def url(self) -> str:

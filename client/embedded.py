@@ -72,11 +72,15 @@ async def serve(place: Place) -> None:
 
 
 @asynccontextmanager
-async def in_process(data: Path, *, import_roots: tuple[Path, ...] = ()) -> AsyncIterator[str]:
+async def in_process(
+    data: Path, *, import_roots: tuple[Path, ...] = (), executor_roots: tuple[Path, ...] = ()
+) -> AsyncIterator[str]:
     """Run the service, for this process alone, on a data folder that it owns; yield the address."""
     log_to_stderr(level=logging.WARNING, in_words=True)
     with bound_to(HOST, 0, step="") as bound:
-        place = Place(data=data, host=HOST, port=bound.getsockname()[1], import_roots=import_roots)
+        place = Place(
+            data=data, host=HOST, port=bound.getsockname()[1], import_roots=import_roots, executor_roots=executor_roots
+        )
         async with running(Address(place, bound)):
             yield place.url
 
@@ -88,18 +92,19 @@ async def running(address: Address) -> AsyncIterator[None]:
     data = place.data.absolute()
     settings = _worker_settings(data)
     roots = tuple(root.absolute() for root in place.import_roots)
+    executor_roots = (BUILT_IN, *settings.process_executors, *(root.absolute() for root in place.executor_roots))
     importing = ImportSettings(import_roots=roots) if roots else ImportSettings()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(data / DOCUMENTS))
+        docker = stack.enter_context(
+            docker_parts(read_settings(DockerSettings), database=database, stores=named_folder(data))
+        )
         services = services_of(
             data,
             database=database,
             public_url=place.url,
             import_roots=importing.import_roots,
-            inspect_executor=partial(inspected, roots=(BUILT_IN,)),
-        )
-        docker = stack.enter_context(
-            docker_parts(read_settings(DockerSettings), database=database, stores=named_folder(data))
+            inspect_executor=partial(inspected, roots=executor_roots, images=docker.images),
         )
         tools = Toolbox(
             database=database,
@@ -112,8 +117,9 @@ async def running(address: Address) -> AsyncIterator[None]:
             sender=await stack.enter_async_context(sender_of(settings)),
             labeling=await stack.enter_async_context(labeling_tools(services.labeling, database=database)),
             bus=services.bus,
+            images=docker.images,
         )
-        await _first_start(database, data)
+        await _first_start(database, data, settings.process_executors)
         await asyncio.to_thread(emptied, settings.scratch)
         work = working(
             tools,
@@ -128,9 +134,9 @@ async def running(address: Address) -> AsyncIterator[None]:
         yield
 
 
-async def _first_start(database: Database, data: Path) -> None:
+async def _first_start(database: Database, data: Path, folders: tuple[Path, ...]) -> None:
     await make_known(await asyncio.to_thread(secret, data, ADMIN_KEY), database.documents(ApiKey), at=utc_now())
-    await register([BUILT_IN / BUILT_IN_EXECUTOR], database.documents(Executor))
+    await register([BUILT_IN / BUILT_IN_EXECUTOR, *folders], database.documents(Executor))
 
 
 def _worker_settings(data: Path) -> WorkerSettings:

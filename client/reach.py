@@ -60,12 +60,16 @@ def target_of(data: Path, environment: Mapping[str, str] = os.environ) -> Target
 
 @asynccontextmanager
 async def reached(
-    target: Target, *, import_roots: tuple[Path, ...] = (), tell: Tell = tell_on_stderr
+    target: Target,
+    *,
+    import_roots: tuple[Path, ...] = (),
+    executor_roots: tuple[Path, ...] = (),
+    tell: Tell = tell_on_stderr,
 ) -> AsyncIterator[Reached]:
     """Open a client for work: of the service, that of the folder's owner, or one in this process that then owns it.
 
     While another command owns the folder this waits, and tells once for whom. ``import_roots``: from where imports
-    by path may read if the service is this process.
+    by path may read if the service is this process; ``executor_roots``: where executors may then lie.
     """
     async with AsyncExitStack() as stack:
         if (found := await _found(target)) is None:
@@ -76,7 +80,9 @@ async def reached(
         with uncollected():
             from client.embedded import in_process  # noqa: PLC0415 - gateway and workers: only where they are needed
 
-        url = await stack.enter_async_context(in_process(target.data, import_roots=import_roots))
+        url = await stack.enter_async_context(
+            in_process(target.data, import_roots=import_roots, executor_roots=executor_roots)
+        )
         key = await _key_of(target.data)
         yield Reached(await stack.enter_async_context(connected(url, key)), is_own=True)
 

@@ -17,7 +17,7 @@ from gateway.services import Services
 from gateway.serving import answering
 from gateway.settings import GatewaySettings
 from schemas.errors import Invalid, YmirError
-from schemas.executors import Executor, ExecutorSubmission
+from schemas.executors import Executor, ExecutorSubmission, Runtime
 from schemas.keys import ApiKey
 from schemas.tasks import Task
 from storage.announcing import Announcer
@@ -94,7 +94,11 @@ def _knowing(secret: SecretStr | None, keys: Documents[ApiKey]) -> asyncio.Task[
 
 
 async def _inspect(submission: ExecutorSubmission) -> Executor:
-    step = "Name its folder in YMIR_PROCESS_EXECUTORS of the workers, which register it when they start."
+    step = (
+        "Ask for the task pull_executor (`ymir pull-executor`), which a worker with a Docker engine does."
+        if submission.runtime is Runtime.DOCKER
+        else "Name its folder in YMIR_PROCESS_EXECUTORS of the workers, which register it when they start."
+    )
     raise Invalid(f"The gateway cannot look into the executor {submission.reference!r}.", step=step)
 
 

@@ -10,9 +10,9 @@ from gateway.problems import gathered
 from gateway.services import Services
 from gateway.targets import target_faults
 from schemas.algebra_parameters import FilterParameters, RelabelParameters
-from schemas.errors import Fault, Invalid, NotFound
-from schemas.exchange_parameters import ExportParameters, LabelParameters
-from schemas.keys import ApiKey
+from schemas.errors import Denied, Fault, Invalid, NotFound
+from schemas.exchange_parameters import ExportParameters, LabelParameters, PullExecutorParameters
+from schemas.keys import ApiKey, Role, Scope
 from schemas.model_parameters import EvaluateParameters
 from schemas.parameters import Parameters, RefElsewhere
 from schemas.projects import Project
@@ -32,11 +32,12 @@ class Checked(NamedTuple):
 
 
 async def check(parameters: TaskParameters, project: Project, services: Services, *, caller: ApiKey) -> Checked:
-    """Return what can be accepted of a caller; raise Invalid naming everything that is wrong at once."""
+    """Return what can be accepted of a caller; raise Denied, or Invalid naming everything that is wrong."""
     if parameters.type not in OFFERED:
         step = f"Types that this release handles: {', '.join(sorted(OFFERED))}."
         fault = Fault(f"No worker of this release handles {parameters.type!r}.", "/type")
         raise Invalid("This type of task is not offered.", step=step, faults=[fault])
+    check_caller(parameters, caller)
     # Beside each other: documents that are looked for at the same time are found together.
     here = (_resolved(pointer, ref, parameters, project, services) for pointer, ref in parameters.refs())
     elsewhere = (_resolved_elsewhere(ref, services, caller) for ref in parameters.refs_elsewhere())
@@ -52,6 +53,15 @@ async def check(parameters: TaskParameters, project: Project, services: Services
     faults += [*named, *target]
     gathered(faults, "The task names things that do not exist or cannot be used.", step="Correct what is named.")
     return Checked(parameters, tuple(given for given, _ in resolved if given is not None))
+
+
+def check_caller(parameters: TaskParameters, caller: ApiKey) -> None:
+    """Raise Denied if a task is for administrators and whoever asks for it is none."""
+    if isinstance(parameters, PullExecutorParameters) and not caller.is_admin:
+        raise Denied(f"The key {caller.name!r} registers no executors.", step=f"Use the key of a {Role.ADMIN}.")
+    if isinstance(parameters, PullExecutorParameters) and caller.scopes and Scope.ADMIN not in caller.scopes:
+        held = ", ".join(caller.scopes)
+        raise Denied(f"The key {caller.name!r} is for {held} alone.", step=f"Use a key with the scope {Scope.ADMIN}.")
 
 
 async def _resolved(

@@ -44,7 +44,7 @@ async def named_faults(parameters: Parameters, project: Project, services: Servi
     if isinstance(parameters, MineParameters):
         faults += _mining_faults(parameters)
     if isinstance(parameters, UsesExecutor) and parameters.executor is not None:
-        faults += await _executor_faults(parameters, services)
+        faults += await _executor_faults(parameters, project, services)
     for pointer, stage in _models(parameters).items():
         faults += await _model_faults(stage, pointer, project.id, services)
     if isinstance(parameters, FilterParameters):
@@ -117,13 +117,14 @@ async def _upload_faults(asked: InferParameters, services: Services) -> list[Fau
     return faults
 
 
-async def _executor_faults(parameters: UsesExecutor, services: Services) -> list[Fault]:
+async def _executor_faults(parameters: UsesExecutor, project: Project, services: Services) -> list[Fault]:
     page = await services.database.documents(Executor).list(Query(equal={"name": parameters.executor}), limit=1)
     if not page.items:
         known = await services.database.documents(Executor).list(order="name", limit=20)
         names = ", ".join(executor.name for executor in known.items)
         return [Fault(f"No executor of that name is registered. Registered: {names or 'none'}.", "/executor")]
-    missing = sorted(_purposes(parameters) - set(page.items[0].templates))
+    able = page.items[0].templates_for(project.object_type)
+    missing = sorted(_purposes(parameters) - set(able))
     return [Fault(f"This executor has no template for {purpose}.", "/executor") for purpose in missing]
 
 

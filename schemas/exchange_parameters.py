@@ -7,7 +7,9 @@ from pydantic import Field, StringConstraints, model_validator
 from typing_extensions import override
 
 from schemas.annotations import GROUND_TRUTH, ClassName, LayerName
+from schemas.executors import Limits, Protocol
 from schemas.parameters import MakesVersion, Parameters, RefElsewhere, SingleSource, Slot
+from schemas.projects import Description
 from schemas.refs import Ref
 from schemas.schema import Id, Name, Schema
 from schemas.splits import Split
@@ -203,10 +205,18 @@ class ImportModelParameters(Parameters):
 
 
 class PullExecutorParameters(Parameters):
-    """Fetch and register an executor."""
+    """Fetch an image and register it as an executor; for administrators."""
 
-    SLOT: ClassVar[Slot] = Slot.SERVICE
+    SLOT: ClassVar[Slot] = Slot.EXECUTOR
 
     type: Literal["pull_executor"] = "pull_executor"
     name: Name
-    reference: str
+    """How tasks will name it."""
+    reference: Annotated[str, Field(min_length=1, max_length=500)]
+    """The image, such as ``registry/detector:1`` or ``registry/detector@sha256:…``."""
+    description: Description = ""
+    """What it is."""
+    protocol: Protocol | None = None
+    """The layout that it is run by; when not given, the one that its manifest asks for."""
+    limits: Limits = Limits()
+    """What a run may use."""

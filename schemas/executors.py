@@ -38,11 +38,28 @@ class Purpose(StrEnum):
     INFER = "infer"
 
 
+class Protocol(StrEnum):
+    """The layouts of the container contract, by the ``protocol_version`` that env.yaml has for each."""
+
+    V0_0 = "0.0.0"
+    """That of YMIR 0.2 to 1.1, which named none."""
+    V1_0 = "1.0.0"
+    """That of YMIR 1.2 and 1.3."""
+    V1_1 = "1.1.0"
+    """That of YMIR 2.0 and later."""
+
+
+Templates = dict[Purpose, dict[str, JsonValue]]
+"""The parameters of each thing that an executor can do, with their defaults."""
+
+
 class Limits(Schema):
     """What a run may use; None is the deployment's own limit."""
 
     seconds: PositiveFloat | None = None
+    """How long it may take."""
     memory_bytes: PositiveInt | None = None
+    """How much memory it may have in use."""
     output_bytes: PositiveInt | None = None
     """Bytes that it may write under ``/out``."""
     layer_bytes: PositiveInt | None = None
@@ -50,6 +67,7 @@ class Limits(Schema):
     shared_memory_bytes: PositiveInt | None = None
     """The size of ``/dev/shm`` at most, whatever a configuration asks for with ``shm_size``."""
     cpus: PositiveFloat | None = None
+    """How many processors' time it gets."""
     processes: PositiveInt | None = None
     """Processes and threads at once."""
     network: NetworkName | None = None
@@ -66,6 +84,8 @@ class ExecutorSubmission(Schema):
     reference: Annotated[str, Field(min_length=1, max_length=500)]
     """The image, or the folder with ``img-man/`` and ``start.sh``."""
     description: Description = ""
+    protocol: Protocol | None = None
+    """The layout that it is run by; when not given, the one that its manifest asks for."""
     limits: Limits = Limits()
 
 
@@ -73,6 +93,7 @@ class ExecutorChange(Schema):
     """What can change in an executor; what is left out stays. Its templates are read again."""
 
     description: Description | None = None
+    protocol: Protocol | None = None
     limits: Limits | None = None
 
 
@@ -91,6 +112,19 @@ class Executor(Document):
     """That of its files, or of the image."""
     description: str = ""
     object_types: tuple[ObjectType, ...]
-    templates: dict[Purpose, dict[str, JsonValue]]
+    templates: Templates
+    """Those for every object type that has none of its own."""
+    type_templates: dict[ObjectType, Templates] = {}
+    """Those for one object type alone."""
+    protocol: Protocol | None = None
+    """The layout that it asks for. Without a word of it, it gets that of 1.1.0 and the paths of the older ones."""
+    read_only_root: bool = False
+    """Whether it runs on a root that cannot be written to."""
+    is_livecode: bool = False
+    """Whether it runs code that it fetches."""
     limits: Limits = Limits()
     created_at: Instant
+
+    def templates_for(self, object_type: ObjectType) -> Templates:
+        """Return what it can do in projects of an object type, with the parameters for that."""
+        return self.type_templates.get(object_type) or self.templates

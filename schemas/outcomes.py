@@ -10,6 +10,7 @@ from schemas.conflicts import ConflictList
 from schemas.datasets import VersionCounts
 from schemas.evaluations import Evaluation
 from schemas.events import Fact
+from schemas.executors import Executor
 from schemas.models import Model
 from schemas.problems import Problem
 from schemas.projects import ClassEntry
@@ -45,7 +46,14 @@ class EvaluationRecord(Schema):
     evaluation: Evaluation
 
 
-Record = Annotated[VersionDraft | ModelRecord | EvaluationRecord, Field(discriminator="kind")]
+class ExecutorRecord(Schema):
+    """An executor to be registered."""
+
+    kind: Literal["executor"] = "executor"
+    executor: Executor
+
+
+Record = Annotated[VersionDraft | ModelRecord | EvaluationRecord | ExecutorRecord, Field(discriminator="kind")]
 
 
 class PredictedPictures(Schema):
@@ -67,6 +75,8 @@ class TaskResult(Schema):
     evaluation: Id | None = None
     evaluations: tuple[Id, ...] = ()
     """All of them, where a task made several."""
+    executor: str | None = None
+    """The name under which it is registered."""
     labeling: Id | None = None
     logs: TrainingLogs | None = None
     """What an executor wrote for TensorBoard."""

@@ -77,6 +77,7 @@ OFFERED: Final = frozenset(
         "evaluate",
         "export",
         "import_model",
+        "pull_executor",
     }
 )
 """The types that the workers of this release handle when they are asked for."""

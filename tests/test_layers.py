@@ -23,6 +23,8 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
 }
 # The one place that starts gateway and workers in the same process.
 EMBEDDED: Final = "client.embedded"
+# What runs executors without a service: the conformance kit.
+VERIFYING: Final = "client.verifying"
 # What works on the stores themselves, with no service between; and what says how that went.
 ADMIN: Final = ("client.adopting", "client.admin", "client.data_blobs", "client.summaries")
 # What puts the gateway alone on a data folder: commands that only read start no worker.
@@ -92,6 +94,8 @@ def may_import(importer: str, imported: str) -> bool:
     if importer in ADMIN and other == "storage":
         return True
     if importer in FOLDER_GATEWAY and other in {"gateway", "storage"}:
+        return True
+    if importer == VERIFYING and other == "workers":
         return True
     return importer == EMBEDDED or other == package or other in MAY_IMPORT[package]
 
@@ -184,6 +188,8 @@ def loaded_by(*names: str) -> set[str]:
         ("client.folder_gateway", "workers.consumer", False),
         ("client.admin", "storage.collection.collect", True),
         ("client.admin", "workers.consumer", False),
+        ("client.verifying", "workers.executors.process", True),
+        ("client.verifying", "gateway.app", False),
     ],
 )
 def test_the_rule_itself_tells_right_from_wrong(importer: str, imported: str, *, allowed: bool) -> None:

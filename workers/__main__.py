@@ -95,6 +95,7 @@ async def running(
                 labeling_tools(read_settings(LabelingSettings), database=database)
             ),
             bus=bus,
+            images=docker.images,
         )
         readiness = Readiness(database, blobs, bus, vital={*VITAL, BUS})
         if settings.health_port:

@@ -10,11 +10,12 @@ from pydantic import JsonValue
 from schemas.datasets import Dataset, Tag, Version, dataset_id, tag_id
 from schemas.errors import Conflict, Invalid, NotFound
 from schemas.events import EventType, Fact, event_id
-from schemas.outcomes import EvaluationRecord, ModelRecord, Outcome, VersionDraft
+from schemas.outcomes import EvaluationRecord, ExecutorRecord, ModelRecord, Outcome, VersionDraft
 from schemas.projects import ClassEntry, ClassList
 from schemas.schema import Document, Id, derived_id
 from schemas.tasks import Task
 from storage.ports import D, Database, Documents, Query
+from workers.registered import register_executor
 
 
 class Kept(NamedTuple):
@@ -30,13 +31,15 @@ def version_id(task: Id) -> Id:
 
 
 async def reserve(task: Task, outcome: Outcome, database: Database) -> None:
-    """Take what could be refused, before the decision: the tag and the new classes.
+    """Take what could be refused, before the decision: the tag, the name of an executor, and the new classes.
 
     Raises Invalid, and NotFound if the project has gone.
     """
     for record in outcome.records:
         if isinstance(record, VersionDraft) and record.tag is not None:
             await reserve_tag(task, record.dataset, record.tag, database)
+        if isinstance(record, ExecutorRecord):
+            await register_executor(record.executor, database)
     if outcome.new_classes:
         await _add_classes(task.project, outcome.new_classes, database.documents(ClassList))
 
@@ -75,6 +78,8 @@ async def keep(task: Task, outcome: Outcome, database: Database, *, at: datetime
                 await _add_once(evaluation, database.documents(type(evaluation)))
                 made = (*result.evaluations, evaluation.id)
                 result = result.model_copy(update={"evaluation": made[0], "evaluations": made})
+            case ExecutorRecord(executor=executor):  # its name was reserved by registering it
+                result = result.model_copy(update={"executor": executor.name})
     return Kept(outcome.model_copy(update={"result": result}), tuple(facts))
 
 

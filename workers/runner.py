@@ -11,7 +11,7 @@ import structlog
 
 from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.live_logs import LiveLog
-from schemas.outcomes import Outcome, Pause
+from schemas.outcomes import ExecutorRecord, Outcome, Pause, Record
 from schemas.tasks import Task, TaskState
 from storage.announcing import Announcer
 from storage.ports import Bus, Clock, Database
@@ -194,7 +194,7 @@ class Runner:
                 await owned.write(lambda task: task.put_back(at=self._now(), not_before=not_before, tried=tried))
 
     async def _decide(self, owned: Ownership, outcome: Outcome) -> None:
-        if outcome.new_classes or any(getattr(record, "tag", None) for record in outcome.records):
+        if outcome.new_classes or any(map(_takes_a_name, outcome.records)):
             await owned.confirm()
         try:
             await reserve(owned.task, outcome, self._database)
@@ -231,6 +231,10 @@ class Runner:
             log.warning("telling is left to the sweep", error=str(error) or "it took too long")
         except Exception:
             log.exception("telling failed")
+
+
+def _takes_a_name(record: Record) -> bool:
+    return isinstance(record, ExecutorRecord) or bool(getattr(record, "tag", None))
 
 
 def _stop(work: Work[Any], job: asyncio.Task[Any], why: Stopping) -> None:

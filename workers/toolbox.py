@@ -10,6 +10,7 @@ from storage.cache import BlobCache
 from storage.datasets.library import Library
 from storage.ports import Blobs, Bus, Database
 from workers.delivery.sending import Sender
+from workers.executors.images import Images
 from workers.executors.runtime import ExecutorRuntime
 from workers.handlers.branch import branch, revert
 from workers.handlers.copy import copy
@@ -22,6 +23,7 @@ from workers.handlers.ingest import import_files
 from workers.handlers.label import label
 from workers.handlers.merge import merge
 from workers.handlers.mine import mine
+from workers.handlers.pull_executor import pull_executor
 from workers.handlers.receive import receive
 from workers.handlers.replay import replay
 from workers.handlers.train import train
@@ -50,6 +52,8 @@ class Toolbox:
     sender: Sender
     labeling: LabelingTools
     bus: Bus
+    images: Images | None = None
+    """Those of the Docker engine, where one is used."""
 
 
 def handlers(tools: Toolbox) -> dict[str, Handler]:
@@ -82,6 +86,7 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
         "evaluate": partial(evaluate, library=library, blobs=blobs, database=database),
         "receive": partial(receive, database=database, blobs=blobs, bus=tools.bus, tools=tools.labeling),
         "deliver": partial(deliver, database=database, sender=tools.sender),
+        "pull_executor": partial(pull_executor, images=tools.images),
         "export": partial(export, library=library, blobs=blobs, database=database),
     }
 

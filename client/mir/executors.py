@@ -46,8 +46,9 @@ def asked(executor: Executor, configuration: Mapping[str, Any], *, purpose: Purp
 
     What belongs to another purpose of the same executor is left out: one file may be for mining and for inference.
     """
-    templates = executor.templates
-    others = {name for template in templates.values() for name in template} - set(templates.get(purpose, ()))
+    every = (executor.templates, *executor.type_templates.values())
+    mine = {name for templates in every for name in templates.get(purpose, ())}
+    others = {name for templates in every for template in templates.values() for name in template} - mine
     config = {name: value for name, value in configuration.items() if name not in {"class_names", *others}}
     return {"executor": executor.name, "config": config, "gpus": _gpus(configuration)}
 

@@ -31,6 +31,8 @@ async def results(client: Client, task: Task, *, fetched_to: Path | None = None)
     if result.predictions is not None:
         told = counted(result.predictions.pictures, "picture")
         lines.append(f"predictions on {told}: `ymir task predictions {task.id}` lists and draws them")
+    if result.executor is not None:
+        lines.append(f"executor {result.executor}")
     if result.labeling is not None:
         lines.append(f"labeling job {result.labeling}")
     return lines

@@ -24,6 +24,8 @@ def add_serve(parser: ArgumentParser, _: str) -> None:
         metavar="DIR",
         help="a folder from which imports by path may read; may be repeated",
     )
+    told = "a folder under which executors may be registered, which can do whatever the service can; may be repeated"
+    parser.add_argument("--executor-root", type=Path, action="append", default=[], metavar="DIR", help=told)
     parser.set_defaults(run=_serve)
 
 
@@ -61,7 +63,8 @@ def _serve(given: Namespace) -> int:
     with uncollected():
         from client.embedded import serve
 
-    place = Place(data=given.data, host=given.host, port=given.port, import_roots=tuple(given.import_root))
+    roots = {"import_roots": tuple(given.import_root), "executor_roots": tuple(given.executor_root)}
+    place = Place(data=given.data, host=given.host, port=given.port, **roots)
     return _told(serve(place), lambda _: "")
 
 

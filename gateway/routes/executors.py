@@ -17,6 +17,9 @@ from storage.ports import Query
 routes: Final = Routes("executors")
 
 EXECUTOR: Final = "/v1/executors/{name}"
+# What does not change with the files or the submission: how it is known.
+KNOWN_BY: Final = frozenset({"id", "generation", "name", "runtime", "reference", "created_at"})
+READ_ANEW: Final = tuple(sorted(set(Executor.model_fields) - KNOWN_BY))
 
 
 @routes.get("/v1/executors", query=PageQuery, answer=Page[Executor])
@@ -61,11 +64,11 @@ async def change_executor(request: web.Request) -> web.Response:
         runtime=was.runtime,
         reference=was.reference,
         description=was.description if change.description is None else change.description,
+        protocol=was.protocol if change.protocol is None else change.protocol,
         limits=was.limits if change.limits is None else change.limits,
     )
     inspected = await services.inspect_executor(submission)
-    read_anew = {"description", "limits", "digest", "object_types", "templates"}
-    changes = {name: getattr(inspected, name) for name in read_anew}
+    changes = {name: getattr(inspected, name) for name in READ_ANEW}
 
     def apply(executor: Executor) -> Executor:
         return executor.successor(**changes)

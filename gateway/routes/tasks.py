@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from gateway.acceptance import check
+from gateway.acceptance import check, check_caller
 from gateway.files import send_blob
 from gateway.finding import project_of, task_of
 from gateway.idempotency import fingerprint_of, identity_of
@@ -94,6 +94,7 @@ async def retry_task(request: web.Request) -> web.Response:
     if task.state not in FINAL - {TaskState.SUCCEEDED}:
         detail = f"The task is {task.state}; only a failed or cancelled one can be retried."
         raise Refused(HTTPStatus.CONFLICT, detail, step="Wait for its end, or ask for a new task.")
+    check_caller(task.parameters, request[CALLER])
     again = task.retried(task=identity_of(request), by=request[CALLER].name, at=request.app[SERVICES].clock())
     return _accepted(await keep(request, again))
 

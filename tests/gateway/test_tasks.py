@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from typing_extensions import override
 
-from gateway import errands
+from gateway import acceptance, errands
 from gateway.app import build_app
 from gateway.services import Services
 from schemas.datasets import Tag, tag_id
@@ -24,7 +24,7 @@ from schemas.tasks import Doorbell, Task, TaskState
 from schemas.uploads import Upload
 from storage.local_bus import LocalBus
 from tests.factories import NOON, WORKER, a_task
-from tests.gateway.api import JSON, Api
+from tests.gateway.api import JSON, MEMBER, Api
 from tests.gateway.world import PROJECT, World
 
 pytestmark = pytest.mark.usefixtures("world")
@@ -110,13 +110,26 @@ async def test_a_malformed_task_is_refused_where_it_is_wrong(api: Api, change: J
     assert problem["step"]
 
 
-async def test_a_type_that_no_worker_handles_is_refused(api: Api) -> None:
-    body = {"type": "pull_executor", "name": "detector", "reference": "registry/detector:1"}
+async def test_a_type_that_no_worker_handles_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptance, "OFFERED", frozenset({"sample"}))
 
-    problem = await api.post(TASKS, body, expect=422)
+    problem = await api.post(TASKS, {"type": "pull_executor", "name": "detector", "reference": "a:1"}, expect=422)
 
     assert problem["errors"][0]["pointer"] == "/type"
     assert "sample" in problem["step"]
+
+
+async def test_only_an_administrator_has_an_executor_pulled(api: Api) -> None:
+    body = {"type": "pull_executor", "name": "detector", "reference": "registry/detector:1"}
+    member = api.bearing(MEMBER)
+
+    await member.post(TASKS, body, expect=403)
+    task = await api.post(TASKS, body, expect=202)
+
+    assert task["slot"] == "executor"
+    await api.post(f"/v1/tasks/{task['id']}/cancel", expect=202)
+    await member.post(f"/v1/tasks/{task['id']}/retry", expect=403)
+    await api.post(f"/v1/tasks/{task['id']}/retry", expect=202)
 
 
 async def test_a_tag_that_names_a_version_is_refused_and_one_that_names_nothing_is_not(api: Api, world: World) -> None:

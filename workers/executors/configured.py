@@ -17,6 +17,7 @@ from schemas.schema import Digest, digest_of
 from storage.ports import Database
 from workers.executors.contract import configuration, environment, reserved_values
 from workers.executors.inputs import write_settings
+from workers.executors.older_layouts import model_paths
 from workers.executors.runs import Run
 from workers.executors.scratch import scratch_errors
 from workers.work import P_co, Work
@@ -61,12 +62,14 @@ async def configured(
     """Write env.yaml and config.yaml of a run and return what they say."""
     template: dict[str, JsonValue] = {}
     for purpose in sorted(purposes):  # infer, mining: where both have a key, mining's default counts
-        template |= run.executor.templates[purpose]
+        template |= run.executor.templates_for(object_type)[purpose]
+    protocol = run.executor.protocol
+    paths = model_paths(models, protocol=protocol, layout=run.layout)
     reserved = reserved_values(
-        work.task.id, purposes=purposes, classes=classes, object_type=object_type, gpus=parameters.gpus, models=models
+        work.task.id, purposes=purposes, classes=classes, object_type=object_type, gpus=parameters.gpus, models=paths
     )
     values, warnings = configuration(template, parameters.config, reserved=reserved)
-    surroundings = environment(work.task.id, purposes=purposes, layout=run.layout)
+    surroundings = environment(work.task.id, purposes=purposes, layout=run.layout, protocol=protocol)
     with scratch_errors():
         await asyncio.to_thread(write_settings, run.folder, environment=surroundings, configuration=values)
     return Configured(values, warnings, preprocess)

@@ -1,4 +1,4 @@
-"""The two files that tell an executor what to do: env.yaml and config.yaml of protocol 1.1.0."""
+"""The two files that tell an executor what to do: env.yaml and config.yaml."""
 
 import difflib
 import re
@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from schemas.annotations import ObjectType
 from schemas.errors import Invalid
-from schemas.executors import Purpose
+from schemas.executors import Protocol, Purpose
 from workers.executors.layout import (
     ANNOTATIONS,
     ASSETS,
@@ -28,7 +28,6 @@ from workers.executors.layout import (
 )
 
 KEYS_TOLD: Final = 10
-PROTOCOL: Final = "1.1.0"
 OBJECT_TYPES: Final[Mapping[ObjectType, int]] = {
     ObjectType.DETECTION: 2,
     ObjectType.SEMANTIC_SEGMENTATION: 3,
@@ -71,13 +70,18 @@ class Configuration(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def environment(task: str, *, purposes: frozenset[Purpose], layout: Layout) -> dict[str, JsonValue]:
-    """Return the content of env.yaml; index files that the run has no use for are empty strings."""
+def environment(
+    task: str, *, purposes: frozenset[Purpose], layout: Layout, protocol: Protocol | None = None
+) -> dict[str, JsonValue]:
+    """Return the content of env.yaml; index files that the run has no use for are empty strings.
+
+    An executor that asks for no ``protocol`` is told the newest. Before 1.0.0 there was no word of it.
+    """
     root_in, root_out = layout.root_in, layout.root_out
     training = Purpose.TRAINING in purposes
     candidates = bool(purposes & {Purpose.MINING, Purpose.INFER})
     return {
-        "protocol_version": PROTOCOL,
+        **({} if protocol is Protocol.V0_0 else {"protocol_version": str(protocol or Protocol.V1_1)}),
         "task_id": task,
         "run_training": training,
         "run_mining": Purpose.MINING in purposes,
@@ -157,9 +161,12 @@ def object_type_number(object_type: ObjectType) -> int:
     return OBJECT_TYPES[object_type]
 
 
-def export_format(config: Mapping[str, JsonValue]) -> ExportFormat:
-    """Return the annotation format that a config asks for (``<annotations>:<assets>``, VOC if it says nothing)."""
-    asked = config.get("export_format") or ""
+def export_format(config: Mapping[str, JsonValue], *, protocol: Protocol | None = None) -> ExportFormat:
+    """Return the annotation format that a config asks for: ``<annotations>:<assets>``.
+
+    If it says nothing that is VOC, and ark for an executor of a protocol before 1.1.0, which knew no other.
+    """
+    asked = config.get("export_format") or ("" if protocol in {None, Protocol.V1_1} else ExportFormat.ARK)
     annotations, _, assets = str(asked).strip().lower().partition(":")
     name = ALIASES.get(annotations, annotations)
     if name not in set(ExportFormat) or assets not in {"", "raw"}:

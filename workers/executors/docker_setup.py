@@ -13,6 +13,7 @@ from storage.settings import StoreSettings
 from workers.executors.docker import DockerRuntime
 from workers.executors.docker_settings import DockerSettings
 from workers.executors.engine import Engine
+from workers.executors.images import Images
 from workers.executors.reaper import Reaper
 from workers.executors.runtime import ExecutorRuntime
 
@@ -22,20 +23,21 @@ class DockerParts(NamedTuple):
 
     runtimes: dict[Runtime, ExecutorRuntime]
     reapers: tuple[Reaper, ...]
+    images: Images | None
 
 
 @contextmanager
 def docker_parts(settings: DockerSettings, *, database: Database, stores: str) -> Iterator[DockerParts]:
     """Yield what of Docker is offered; ``stores`` names the stores that make a deployment one of its own."""
     if not settings.is_offered:
-        yield DockerParts({}, ())
+        yield DockerParts({}, (), None)
         return
     engine = Engine()
     deployment = derived_id("deployment", settings.deployment or stores)
     reaper = Reaper(engine, deployment=deployment, tasks=database.documents(Task), seconds=settings.reap_seconds)
     runtime = DockerRuntime(engine, deployment=deployment, settings=settings)
     try:
-        yield DockerParts({Runtime.DOCKER: runtime}, (reaper,))
+        yield DockerParts({Runtime.DOCKER: runtime}, (reaper,), Images(engine))
     finally:
         engine.close()
 

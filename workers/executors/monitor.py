@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 READ_BYTES: Final = 65_536
 FAILED: Final = 4
+# YMIR 0.2 and 0.3 had words for the states.
+WORDS: Final = {"pending": 1, "running": 2, "done": 3, "finished": 3, "error": 4, "failed": 4}
 CODES: Final = {
     300001: "its configuration is wrong",
     300002: "the dataset is wrong",
@@ -37,13 +39,15 @@ class MonitorRecord(NamedTuple):
 
 def read_monitor(path: Path) -> MonitorRecord | None:
     """Return the latest record; None while there is none, or only a half-written one."""
-    text = _beginning(path).decode(errors="replace")
+    text = beginning(path).decode(errors="replace")
     first, _, message = text.partition("\n")
     columns = first.strip().split("\t")
     try:
-        fraction, state = float(columns[2]), int(columns[3])
+        fraction, state = float(columns[2]), known_state(columns[3])
         code = int(columns[4]) if len(columns) > 4 else None  # noqa: PLR2004 - the fifth column is optional
     except (ValueError, IndexError):
+        return None
+    if state is None:
         return None
     fault = ""
     if not 0 <= fraction <= 1:  # NaN is outside too
@@ -52,7 +56,8 @@ def read_monitor(path: Path) -> MonitorRecord | None:
     return MonitorRecord(fraction, state, code, message.strip(), fault)
 
 
-def _beginning(path: Path) -> bytes:
+def beginning(path: Path) -> bytes:
+    """Return the beginning of a file that is being written, nothing if it is no regular file."""
     # The executor may put anything there while this is read: a link out of its folder, a pipe that nobody writes to.
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -62,6 +67,12 @@ def _beginning(path: Path) -> bytes:
         return os.read(file, READ_BYTES) if stat.S_ISREG(os.fstat(file).st_mode) else b""
     finally:
         os.close(file)
+
+
+def known_state(told: str) -> int | None:
+    """Return the state that a column says, as a number or in the words of old; None if it says none."""
+    word = told.strip().lower()
+    return WORDS.get(word, int(word) if word.isdecimal() else None)
 
 
 def meaning(code: int) -> str:

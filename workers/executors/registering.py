@@ -1,19 +1,40 @@
-"""Making executors known that are folders of this machine."""
+"""Making executors known: folders of this machine, and images of its engine."""
 
 import asyncio
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-from schemas.errors import Conflict
-from schemas.executors import Executor, ExecutorSubmission
+from schemas.errors import Conflict, Invalid
+from schemas.executors import Executor, ExecutorSubmission, Runtime
 from storage.clock import utc_now
 from storage.ports import Documents
+from workers.executors.image_manual import inspect_image
+from workers.executors.images import Images
 from workers.executors.registry import inspect
 
+# All that its files say.
+READ_ANEW: Final = {
+    "reference",
+    "digest",
+    "object_types",
+    "templates",
+    "type_templates",
+    "protocol",
+    "read_only_root",
+    "is_livecode",
+}
 
-async def inspected(submission: ExecutorSubmission, *, roots: Sequence[Path]) -> Executor:
-    """Return the executor that a folder is; raise Invalid naming the file at fault."""
+
+async def inspected(submission: ExecutorSubmission, *, roots: Sequence[Path], images: Images | None = None) -> Executor:
+    """Return the executor that a folder or an image is; raise Invalid naming the file at fault."""
+    if submission.runtime is Runtime.DOCKER:
+        if images is None:
+            raise Invalid(
+                "Images are not run here: there is no Docker engine.", step="Register a folder, or start one."
+            )
+        return await inspect_image(submission, images=images, at=utc_now())
     return await asyncio.to_thread(partial(inspect, submission, roots=roots, at=utc_now()))
 
 
@@ -27,5 +48,5 @@ async def register(folders: Sequence[Path], executors: Documents[Executor]) -> N
         except Conflict:
             known = await executors.get(found.id)
             if (known.reference, known.digest) != (found.reference, found.digest):
-                changes = found.model_dump(include={"reference", "digest", "object_types", "templates"})
+                changes = found.model_dump(include=READ_ANEW)
                 await executors.replace(known.successor(**changes), was=known)

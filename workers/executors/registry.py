@@ -6,17 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
-
-from schemas.annotations import ObjectType
 from schemas.errors import Invalid
-from schemas.executors import Executor, ExecutorSubmission, Purpose, Runtime
+from schemas.executors import Executor, ExecutorSubmission
 from schemas.schema import Digest, derived_id
-from workers.executors.contract import OBJECT_TYPES
-from workers.foreign_yaml import NotYaml, read_yaml
+from workers.executors.manual import FILES, Manual, read_manual
 
-TYPES_BY_NUMBER: Final = {number: object_type for object_type, number in OBJECT_TYPES.items()}
-VALUES: Final = TypeAdapter(dict[str, JsonValue])
+MANUAL: Final = "img-man"
 BUILT_IN: Final = Path(__file__).parents[2] / "deploy" / "executors"
 """The executors that come with the installation."""
 
@@ -27,23 +22,30 @@ def inspect(submission: ExecutorSubmission, *, roots: Sequence[Path], at: dateti
     It reads files: call it in a thread. Raise Invalid naming the file at fault, or if the folder is not under one of
     the ``roots``.
     """
-    if submission.runtime is not Runtime.PROCESS:
-        raise Invalid(
-            f"Executors of the runtime {submission.runtime} are not offered yet.",
-            step=f"Register a folder with the runtime {Runtime.PROCESS}.",
-        )
     folder = _folder(submission.reference, roots)
     if not (folder / "start.sh").is_file():
         raise Invalid(f"{folder}: an executor is started by a file start.sh, and there is none.", step="Add it.")
+    found = read_manual(manual_files(folder / MANUAL), where=str(folder / MANUAL))
+    return executor_of(submission, found, reference=str(folder), digest=digest_of_folder(folder), at=at)
+
+
+def executor_of(
+    submission: ExecutorSubmission, manual: Manual, *, reference: str, digest: Digest | None, at: datetime
+) -> Executor:
+    """Return the executor that is asked for, as its manual describes it."""
     return Executor(
         id=derived_id("executor", submission.name),
         name=submission.name,
         runtime=submission.runtime,
-        reference=str(folder),
-        digest=digest_of_folder(folder),
+        reference=reference,
+        digest=digest,
         description=submission.description,
-        object_types=_object_types(folder / "img-man" / "manifest.yaml"),
-        templates=_templates(folder / "img-man"),
+        object_types=manual.object_types,
+        templates=manual.templates,
+        type_templates=manual.type_templates,
+        protocol=submission.protocol or manual.protocol,
+        read_only_root=manual.read_only_root,
+        is_livecode=manual.is_livecode,
         limits=submission.limits,
         created_at=at,
     )
@@ -75,36 +77,9 @@ def _folder(reference: str, roots: Sequence[Path]) -> Path:
     return found
 
 
-def _templates(manual: Path) -> dict[Purpose, dict[str, JsonValue]]:
-    templates = {}
-    for purpose in Purpose:
-        path = manual / f"{purpose}-template.yaml"
-        if path.is_file():
-            templates[purpose] = _values(path)
-    if not templates:
-        names = ", ".join(f"{purpose}-template.yaml" for purpose in Purpose)
-        raise Invalid(f"{manual}: an executor has at least one of {names}.", step="Add one for each thing it can do.")
-    return templates
-
-
-def _object_types(manifest: Path) -> tuple[ObjectType, ...]:
-    told = _values(manifest).get("object_type") if manifest.is_file() else None
-    numbers = told if isinstance(told, list) else [told or OBJECT_TYPES[ObjectType.DETECTION]]
-    unknown = [number for number in numbers if number not in TYPES_BY_NUMBER]
-    if unknown or not numbers:
-        known = ", ".join(f"{number} ({name})" for number, name in TYPES_BY_NUMBER.items())
-        raise Invalid(f"{manifest}: object_type {unknown} is not known.", step=f"Known are {known}.")
-    return tuple(TYPES_BY_NUMBER[number] for number in numbers if isinstance(number, int))
-
-
-def _values(path: Path) -> dict[str, JsonValue]:
-    try:
-        values = read_yaml(path.read_bytes())
-        return VALUES.validate_python({} if values is None else values)
-    except NotYaml as error:
-        raise Invalid(f"{path}, line {error.line}: it is not YAML: {error.detail}.", step="Mend it.") from error
-    except ValidationError as error:
-        raise Invalid(f"{path}: it must hold keys and plain values.", step="Mend it.") from error
+def manual_files(manual: Path) -> dict[str, bytes]:
+    """Return the files that a manual is read from, by their paths below it."""
+    return {name: (manual / name).read_bytes() for name in FILES if (manual / name).is_file()}
 
 
 def _listed(roots: Sequence[Path]) -> str:

@@ -19,6 +19,7 @@ from storage.ports import Blobs, Database, Documents, Query
 from workers.executors.layout import LOG, MONITOR, Layout, RunFolder
 from workers.executors.live_log import kept_live
 from workers.executors.monitor import FAILED, meaning, read_monitor
+from workers.executors.older_layouts import add_older_paths
 from workers.executors.output_folder import made_safe
 from workers.executors.runtime import Cause, ExecutorRuntime, Exit, Order
 from workers.failures import STATUS
@@ -78,9 +79,10 @@ async def open_run(
     Raise NotFound, Invalid if the executor cannot do this, or Busy if the GPUs are in use.
     """
     executor = await _executor(parameters.executor, database)
-    missing = sorted(purposes - set(executor.templates))
+    templates = executor.templates_for(object_type)
+    missing = sorted(purposes - set(templates))
     if missing:
-        able = ", ".join(executor.templates)
+        able = ", ".join(templates)
         raise Invalid(
             f"The executor {executor.name!r} has no template for {', '.join(missing)}; it has {able}.",
             step="Name another executor.",
@@ -120,6 +122,7 @@ async def execute(
     """
     cancelled, work.is_logging = False, True
     log_file = run.folder.made / LOG
+    await asyncio.to_thread(add_older_paths, run.folder, protocol=run.executor.protocol)
     try:
         async with kept_live(log_file, work.task, logs=run.logs, now=work.now):
             ended = await run.runtime.run(

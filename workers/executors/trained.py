@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from schemas.annotations import ClassName
 from schemas.blobs import BlobRef
+from schemas.executors import Protocol
 from schemas.model_parameters import TrainParameters
 from schemas.models import Model, Stage
 from schemas.places import PACKAGE_MEDIA_TYPE
@@ -13,7 +14,7 @@ from schemas.schema import derived_id
 from schemas.training_logs import TrainingLogs
 from storage.ports import Blobs
 from workers.executors.configured import Configured
-from workers.executors.contract import PROTOCOL, object_type_number
+from workers.executors.contract import object_type_number
 from workers.executors.runs import Run
 from workers.executors.scratch import scratch_errors
 from workers.executors.training_result import TrainingResult
@@ -63,7 +64,7 @@ async def model_of(
         validation=training.sets.validation_versions,
         pretrained=work.parameters.pretrained,
         preprocess=training.settings.preprocess,
-        protocol=PROTOCOL,
+        protocol=str(training.run.executor.protocol or Protocol.V1_1),
         task=work.task.id,
         created_at=work.now(),
     )

@@ -63,8 +63,8 @@ def read_training_result(models: Path) -> TrainingResult | None:
         return None
     told = _parsed(path)
     described = told.get(STAGES)
-    if described is None and "model" in told:
-        described = {OLD_STAGE: {"files": told["model"], "mAP": told.get("map")}}
+    if described is None:
+        described = old_stages(told)
     if not isinstance(described, dict) or not described:
         raise _invalid([Fault("There must be at least one stage.", f"{TRAINING_RESULT}: {STAGES}")])
     faults: list[Fault] = []
@@ -88,6 +88,14 @@ def newest(stages: Sequence[StageFiles], *, best: str) -> tuple[tuple[StageFiles
         return chosen, ()
     told = f"The {STAGES_KEPT} newest stages and the best are kept; left out: {counted(len(left_out), 'stage')}, as"
     return chosen, (f"{told} {left_out[0]!r}.",)
+
+
+def old_stages(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the one stage that a result of a protocol before 1.1.0 describes, if it is one."""
+    if "model" not in told:
+        return {}
+    files = [told["model"]] if isinstance(told["model"], str) else told["model"]
+    return {OLD_STAGE: {"files": files, "mAP": told.get("map", told.get("mAP"))}}
 
 
 def checked_stages(

@@ -55,7 +55,7 @@ async def train(
         training.run,
         layer=parameters.layer,
         classes=training.classes,
-        export_format=export_format(training.settings.values),
+        export_format=export_format(training.settings.values, protocol=training.run.executor.protocol),
         library=library,
         cache=cache,
         preprocessor=preprocessor,

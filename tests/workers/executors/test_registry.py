@@ -7,7 +7,7 @@ import pytest
 
 from schemas.annotations import ObjectType
 from schemas.errors import Invalid
-from schemas.executors import Executor, ExecutorSubmission, Purpose, Runtime
+from schemas.executors import Executor, ExecutorSubmission, Protocol, Purpose
 from tests.factories import NOON
 from workers.executors.registry import BUILT_IN, digest_of_folder, inspect
 
@@ -79,7 +79,7 @@ def test_a_folder_without_a_start_is_refused(folder: Path) -> None:
 def test_a_folder_without_a_template_is_refused(folder: Path) -> None:
     (folder / "img-man" / "training-template.yaml").unlink()
 
-    with pytest.raises(Invalid, match=r"training-template\.yaml"):
+    with pytest.raises(Invalid, match=r"none of training-template\.yaml.*130401"):
         inspected(folder)
 
 
@@ -99,11 +99,58 @@ def test_an_unknown_object_type_is_refused(folder: Path, text: str) -> None:
         inspected(folder)
 
 
-def test_images_are_not_offered_yet(folder: Path) -> None:
-    submission = ExecutorSubmission(name="image", runtime=Runtime.DOCKER, reference="image:latest")
+def test_an_object_type_may_have_templates_of_its_own(folder: Path) -> None:
+    (folder / "img-man" / "instance-seg").mkdir()
+    (folder / "img-man" / "instance-seg" / "infer-template.yaml").write_text("masks: true\n")
+    (folder / "img-man" / "manifest.yaml").write_text("object_type: [2, 4]\n")
 
-    with pytest.raises(Invalid, match="not offered yet"):
-        inspect(submission, roots=[folder.parent], at=NOON)
+    executor = inspected(folder)
+
+    assert executor.templates_for(ObjectType.INSTANCE_SEGMENTATION) == {Purpose.INFER: {"masks": True}}
+    assert executor.templates_for(ObjectType.DETECTION) == {Purpose.TRAINING: {"epochs": 3, "name": "x"}}
+
+
+def test_without_a_manifest_the_folders_of_templates_tell_the_object_types(folder: Path) -> None:
+    (folder / "img-man" / "training-template.yaml").rename(folder / "img-man" / "moved")
+    (folder / "img-man" / "semantic-seg").mkdir()
+    (folder / "img-man" / "moved").rename(folder / "img-man" / "semantic-seg" / "training-template.yaml")
+
+    executor = inspected(folder)
+
+    assert executor.object_types == (ObjectType.SEMANTIC_SEGMENTATION,)
+    assert set(executor.templates) == {Purpose.TRAINING}
+
+
+@pytest.mark.parametrize(
+    ("told", "protocol"),
+    [
+        ("1.1.0", Protocol.V1_1),
+        ("1.0.0", Protocol.V1_0),
+        ("0.2", Protocol.V0_0),
+        ("1.7.0", Protocol.V1_1),
+        ("0.0.0", Protocol.V0_0),
+    ],
+)
+def test_the_manifest_may_ask_for_a_protocol(folder: Path, told: str, protocol: Protocol) -> None:
+    (folder / "img-man" / "manifest.yaml").write_text(f"protocol_version: {told}\nread_only_root: true\n")
+
+    executor = inspected(folder)
+
+    assert (executor.protocol, executor.read_only_root) == (protocol, True)
+
+
+def test_who_registers_has_the_last_word_on_the_protocol(folder: Path) -> None:
+    (folder / "img-man" / "manifest.yaml").write_text("protocol_version: 1.1.0\n")
+    submission = ExecutorSubmission(name="detector", reference=str(folder), protocol=Protocol.V1_0)
+
+    assert inspect(submission, roots=[folder.parent], at=NOON).protocol is Protocol.V1_0
+
+
+def test_a_protocol_that_is_no_version_is_refused(folder: Path) -> None:
+    (folder / "img-man" / "manifest.yaml").write_text("protocol_version: newest\n")
+
+    with pytest.raises(Invalid, match=r"manifest\.yaml: the protocol_version 'newest'"):
+        inspected(folder)
 
 
 @pytest.mark.skipif(not (BUILT_IN / "tiny-detector" / "img-man" / "training-template.yaml").is_file(), reason="absent")
