@@ -14,12 +14,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from torch_detector.annotations import Truth
 from torch_detector.augment import Augmentation, View, augmented, plain
+from torch_detector.boxes import Floats, Indexes
 from torch_detector.errors import ExecutorError
 from torch_detector.targets import Labels
 
 MIDDLE, SPREAD = 0.45 * 255, 0.25 * 255  # of the brightness of photographs
 
-Place = tuple[int, int]  # epoch and index
+Place = tuple[int, int, int]  # epoch, position in it, index
 
 
 class Batch(NamedTuple):
@@ -60,44 +61,61 @@ class Images(Dataset[View]):
 
     def __getitem__(self, place: Place) -> View | ExecutorError:
         """Return the image as it is shown in an epoch, or why it cannot be."""
-        epoch, index = place
+        epoch, position, index = place
         path, truth = self.paths[index], self.truths[index]
         try:
             if self.augmentation is None:
                 return plain(path, truth, image_size=self.image_size, side=self.side)
-            # Drawn for the image and the epoch alone, so it matters neither who reads it nor when.
-            rng = np.random.default_rng((self.seed, epoch, index))
+            # Drawn for the place in the epoch, so it matters neither who reads it nor when.
+            rng = np.random.default_rng((self.seed, epoch, position))
             return augmented(path, truth, image_size=self.image_size, side=self.side, how=self.augmentation, rng=rng)
         except ExecutorError as error:
             return error
 
 
 class Order:
-    """The batches of one epoch after the other: shuffled by seed and epoch, or in order."""
+    """The batches of one epoch after the other: in order, or drawn by seed and epoch."""
 
-    def __init__(self, count: int, batch_size: int, *, seed: int | None) -> None:
+    def __init__(self, count: int, batch_size: int, *, seed: int | None, times: Floats | None) -> None:
         self.epoch = 0
         self._count, self._batch_size, self._seed = count, batch_size, seed
+        self._times = np.ones(count, np.float32) if times is None else times
 
     def __len__(self) -> int:
         return math.ceil(self._count / self._batch_size)
 
     def __iter__(self) -> Iterator[list[Place]]:
         """Yield the places of each batch of the epoch that is set."""
-        order = np.arange(self._count)
-        if self._seed is not None:
-            order = np.random.default_rng((self._seed, self.epoch)).permutation(self._count)
+        places = [(self.epoch, position, int(index)) for position, index in enumerate(self._drawn())]
         for start in range(0, self._count, self._batch_size):
-            yield [(self.epoch, int(index)) for index in order[start : start + self._batch_size]]
+            yield places[start : start + self._batch_size]
+
+    def _drawn(self) -> Indexes:
+        indexes = np.arange(self._count)
+        if self._seed is None:
+            return indexes
+        rng = np.random.default_rng((self._seed, self.epoch))
+        # As many times as wanted on average, scaled so that an epoch has as many images as there are.
+        wanted = self._times * (self._count / self._times.sum())
+        repeats = np.floor(wanted + rng.random(self._count)).astype(np.int64)
+        drawn = rng.permutation(np.repeat(indexes, repeats))
+        return np.concatenate([drawn, rng.permutation(self._count)])[: self._count]
 
 
 class Batches:
-    """The batches of some images, epoch by epoch."""
+    """The batches of some images, epoch by epoch; with a seed shuffled, and each shown so many `times`."""
 
     def __init__(
-        self, images: Images, *, batch_size: int, workers: int, device: torch.device, seed: int | None = None
+        self,
+        images: Images,
+        *,
+        batch_size: int,
+        workers: int,
+        device: torch.device,
+        seed: int | None = None,
+        times: Floats | None = None,
     ) -> None:
-        self._order = Order(len(images), batch_size, seed=seed)
+        self._order = Order(len(images), batch_size, seed=seed, times=times)
         workers = min(workers, len(self._order))
         self._loader = DataLoader(
             images,

@@ -117,7 +117,7 @@ class Detector(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        channels = 4 * shape.width
+        channels = 2 * shape.width
         self.shape = shape
         self.backbone = Backbone(shape)
         self.pyramid = Pyramid(Backbone.channels_of(shape)[-LEVELS:], channels)

@@ -21,7 +21,7 @@ class NetworkSettings:
 
     image_size: int = 512
     finest_stride: int = 8
-    width: int = 16
+    width: int = 24
     depth: int = 1
 
     def __post_init__(self) -> None:
@@ -46,6 +46,7 @@ class TrainingSettings:
     clip_norm: float = 10.0
     ema_decay: float = 0.998
     amp: bool = True
+    balance: bool = True
     flip: float = 0.5
     scale_jitter: float = 0.4
     colour_jitter: float = 0.3

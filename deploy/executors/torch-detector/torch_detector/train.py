@@ -14,6 +14,7 @@ import torch
 from torch_detector.annotations import Truth, read_truth
 from torch_detector.augment import Augmentation
 from torch_detector.average_precision import mean_average_precision
+from torch_detector.balance import times_shown
 from torch_detector.checkpoint import Model, progress_of, read_model, weights_of
 from torch_detector.contract import Environment, class_names, model_files, read_index
 from torch_detector.detect import looked_at
@@ -147,9 +148,10 @@ def _lessons(
     how = Augmentation(settings.flip, settings.scale_jitter, settings.colour_jitter)
     shown = Images(training.paths, training.truths, size, side, augmentation=how, seed=settings.seed)
     asked = Images(validation.paths, validation.truths, size, side)
+    times = times_shown(training.truths, classes=len(names)) if settings.balance else None
     batch, workers = loading.batch_size, loading.workers
     return Lessons(
-        training=Batches(shown, batch_size=batch, workers=workers, device=device, seed=settings.seed),
+        training=Batches(shown, batch_size=batch, workers=workers, device=device, seed=settings.seed, times=times),
         validation=Batches(asked, batch_size=batch, workers=workers, device=device),
         truths=validation.truths,
     )
