@@ -10,9 +10,12 @@ from torch_detector.contract import Environment, presumed_monitor_file, read_con
 from torch_detector.errors import ConfigError, ExecutorError, MemoryShortError
 from torch_detector.monitor import Monitor
 
-OUT_OF_MEMORY = "out of memory: lower batch_size, image_size, width or workers"
-# What PyTorch says of the memory of a GPU and of the machine.
-SAID_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+OUT_OF_MEMORY = "out of memory: lower batch_size, image_size, width or workers, or raise shm_size"
+# What PyTorch says of the memory of a GPU, of the machine, and of the processes that read images.
+SAID_OF_MEMORY = (
+    *("out of memory", "can't allocate memory", "not enough memory", "shared memory"),
+    *("signal: Killed", "signal: Bus error"),
+)
 
 
 def main() -> int:
