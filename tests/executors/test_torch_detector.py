@@ -189,7 +189,7 @@ def test_inference_finds_the_boxes_and_says_how_likely_each_class_is(
         best = max(ended.detections[f"{name}.png"], key=lambda one: float(one["score"]))
         found = [best["box"][key] for key in ("x", "y", "w", "h")]
         assert best["class_name"] == label
-        assert best["class_scores"][label] == pytest.approx(best["score"], abs=1e-4)
+        assert best["class_scores"][CLASSES.index(label)] == pytest.approx(best["score"], abs=1e-4)
         assert found == pytest.approx([box[0], box[1], box[2] - box[0] + 1, box[3] - box[1] + 1], abs=8)
 
 

@@ -13,8 +13,6 @@ import numpy as np
 from torch_detector.boxes import Floats
 from torch_detector.detect import Found
 
-LEAST_SHARE = 0.001  # of a class; less is not told
-
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
@@ -60,8 +58,10 @@ class DetectionsFile:
         file.write('{"detection": {')
 
     def add(self, image: str, found: Found) -> None:
-        """Write what was found on an image."""
-        boxes = [self._box(*one) for one in zip(found.boxes, found.classes, found.scores, found.shares, strict=True)]
+        """Write what was found on an image; where a box is listed first, with the score of every class."""
+        boxes = [self._box(*one) for one in zip(found.boxes, found.classes, found.scores, strict=True)]
+        for row in np.sort(np.unique(found.boxes, axis=0, return_index=True)[1]):
+            boxes[row]["class_scores"] = [round(float(share), 4) for share in found.shares[row]]
         told = json.dumps({"boxes": boxes}, ensure_ascii=False)
         self._file.write(f"{self._between}\n{json.dumps(Path(image).name, ensure_ascii=False)}: {told}")
         self._between = ","
@@ -70,16 +70,11 @@ class DetectionsFile:
         """Write the end."""
         self._file.write("\n}}\n")
 
-    def _box(self, corners: Floats, index: int, score: float, shares: Floats) -> dict[str, object]:
+    def _box(self, corners: Floats, index: int, score: float) -> dict[str, object]:
         left, top, right, bottom = (float(value) for value in corners)
         box = {"x": left, "y": top, "w": right - left, "h": bottom - top}
         return {
             "box": {key: round(value, 2) for key, value in box.items()},
             "class_name": self._names[index],
             "score": round(float(score), 6),
-            "class_scores": {
-                name: round(float(share), 4)
-                for name, share in zip(self._names, shares, strict=True)
-                if share > LEAST_SHARE
-            },
         }
