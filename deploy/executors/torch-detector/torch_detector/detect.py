@@ -48,8 +48,8 @@ def looked_at(
 
 def found(seen: Seen, batch: Batch, settings: DetectionSettings) -> list[Found]:
     """Return the boxes of each image of a batch, at most `max_boxes`, in pixels of the image as displayed."""
-    # A place is as good as its class and its box: the geometric mean of both.
-    shares = torch.sqrt(torch.sigmoid(seen.logits) * torch.sigmoid(seen.quality)[..., None])
+    # How likely the class is, times how well the box will fit.
+    shares = torch.sigmoid(seen.logits) * torch.sigmoid(seen.quality)[..., None]
     return [
         _found(shares[row], seen.boxes[row], batch.shrunk[row], batch.sizes[row], settings)
         for row in range(len(batch.sizes))

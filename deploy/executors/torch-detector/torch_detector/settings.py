@@ -40,7 +40,7 @@ class TrainingSettings:
     export_format: str = "voc:raw"
     seed: int = 0
     epochs: int = 100
-    learning_rate: float = 0.001
+    learning_rate: float = 0.002
     weight_decay: float = 0.05
     warmup_epochs: float = 2.0
     clip_norm: float = 10.0
@@ -90,7 +90,7 @@ class LoadingSettings:
 class DetectionSettings:
     """How what the network says of each place becomes boxes, in training, mining and inference alike."""
 
-    conf_threshold: float = 0.02
+    conf_threshold: float = 0.05
     nms_iou: float = 0.5
     max_boxes: int = 100
 
