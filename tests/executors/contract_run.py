@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+RUN_SECONDS = 300  # on a busy machine
 EXECUTOR = Path(__file__).parents[2] / "deploy" / "executors" / "tiny-detector"
 CLASSES = ("square", "cross")
 
@@ -54,8 +55,22 @@ def run(
     training: Sequence[str] = (),
     validation: Sequence[str] = (),
     candidates: Sequence[str] = (),
+    executor: Path = EXECUTOR,
 ) -> Ended:
     """Run for training, mining or infer; index lines are given as text."""
+    prepare(folder, *purposes, config=config, training=training, validation=validation, candidates=candidates)
+    return started(folder, executor=executor)
+
+
+def prepare(
+    folder: Path,
+    *purposes: str,
+    config: Mapping[str, object] | None = None,
+    training: Sequence[str] = (),
+    validation: Sequence[str] = (),
+    candidates: Sequence[str] = (),
+) -> None:
+    """Write what a run is given, as `run` does."""
     given, made = folder / "in", folder / "out"
     for needed in (given, made):
         needed.mkdir(parents=True, exist_ok=True)
@@ -69,16 +84,30 @@ def run(
     (given / "env.yaml").write_text(yaml.safe_dump(environment), encoding="utf-8")
     values = {"class_names": list(CLASSES), "object_type": 2, **(config or {})}
     (given / "config.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-    return started(folder)
 
 
-def started(folder: Path) -> Ended:
+def started(folder: Path, *, executor: Path = EXECUTOR) -> Ended:
     """Run on a folder as it is."""
+    ended = subprocess.run(
+        command_of(executor),
+        env=environment_of(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=RUN_SECONDS,
+    )
+    return Ended(folder / "out", ended.returncode, ended.stderr)
+
+
+def command_of(executor: Path) -> list[str]:
+    """Return how the contract starts an executor that is a folder."""
+    return ["bash", str(executor / "start.sh")]
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """Return the environment of a run on a folder."""
     files = {
         "DEFAULT_ENV_FILE_PATH": str(folder / "in" / "env.yaml"),
         "DEFAULT_CONFIG_FILE_PATH": str(folder / "in" / "config.yaml"),
     }
-    environment = {**os.environ, **files, "PYTHON": sys.executable, "SOURCE_DATE_EPOCH": "1700000000"}
-    command = ["bash", str(EXECUTOR / "start.sh")]  # as the contract says it
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    return Ended(folder / "out", ended.returncode, ended.stderr)
+    return {**os.environ, **files, "PYTHON": sys.executable, "SOURCE_DATE_EPOCH": "1700000000"}
