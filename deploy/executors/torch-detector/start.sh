@@ -8,4 +8,17 @@ here="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 export CUBLAS_WORKSPACE_CONFIG="${CUBLAS_WORKSPACE_CONFIG:-:4096:8}"
 export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 
-exec "${PYTHON:-python3}" -m torch_detector
+# PyTorch makes a folder for what it compiles as soon as it is imported; nothing is compiled, and nothing is to be left.
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
+export TORCHINDUCTOR_CACHE_DIR="$scratch"
+
+"${PYTHON:-python3}" -m torch_detector &
+child=$!
+trap 'kill -TERM "$child" 2>/dev/null || true' TERM INT
+status=0
+wait "$child" || status=$?
+if kill -0 "$child" 2>/dev/null; then  # the wait was ended by a signal, which the program has by now
+  wait "$child" || status=$?
+fi
+exit "$status"
