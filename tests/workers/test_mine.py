@@ -1,6 +1,6 @@
 """Mine: the candidates that are wanted most become a version."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +13,7 @@ from schemas.schema import Id
 from tests.workers.loop_world import CAT, MINES, TRAINS, World, a_world, config_of, mines
 from workers.handlers.mine import mine
 from workers.handlers.train import train
-from workers.image_pool import ImagePool
 from workers.work import Work
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ImagePool]:
-    pool = ImagePool(processes=1)
-    yield pool
-    pool.close()
 
 
 @pytest.fixture
@@ -59,15 +51,15 @@ async def an_attempt(world: World, *, labeled: bool = False, **changes: object) 
     return world.work(MineParameters.model_validate({**fields, **changes}), inputs)
 
 
-async def mined(world: World, pool: ImagePool, work: Work[MineParameters], script: str = MINES) -> Outcome:
+async def mined(world: World, work: Work[MineParameters], script: str = MINES) -> Outcome:
     await world.executor(script)
-    return await mine(work, **world.tools(), pool=pool)
+    return await mine(work, **world.tools())
 
 
-async def test_the_first_of_the_executor_are_kept_and_ranked_in_the_report(world: World, pool: ImagePool) -> None:
+async def test_the_first_of_the_executor_are_kept_and_ranked_in_the_report(world: World) -> None:
     work = await an_attempt(world)
 
-    outcome = await mined(world, pool, work)
+    outcome = await mined(world, work)
 
     source = await world.library.version(work.task.version_of("/source"))
     everything = await world.library.content(source.digest)
@@ -77,17 +69,17 @@ async def test_the_first_of_the_executor_are_kept_and_ranked_in_the_report(world
     assert set(await world.rows(outcome)) == set(best)
 
 
-async def test_the_ground_truth_stays_as_it_is(world: World, pool: ImagePool) -> None:
-    outcome = await mined(world, pool, await an_attempt(world, top_k=5))
+async def test_the_ground_truth_stays_as_it_is(world: World) -> None:
+    outcome = await mined(world, await an_attempt(world, top_k=5))
 
     layers = [row.layers for row in (await world.rows(outcome)).values()]
     assert [len(layer[GROUND_TRUTH]) for layer in layers if layer] == [1]
 
 
-async def test_the_model_is_given_to_the_executor(world: World, pool: ImagePool) -> None:
+async def test_the_model_is_given_to_the_executor(world: World) -> None:
     work = await an_attempt(world, config={"mining_algorithm": "entropy"})
 
-    await mined(world, pool, work)
+    await mined(world, work)
 
     config = config_of(work)
     assert config["model_params_path"] == [str(work.scratch / "in/models/second/weights.bin")]
@@ -95,15 +87,15 @@ async def test_the_model_is_given_to_the_executor(world: World, pool: ImagePool)
     assert config["mining_algorithm"] == "entropy"
 
 
-async def test_what_is_labeled_is_no_candidate(world: World, pool: ImagePool) -> None:
-    outcome = await mined(world, pool, await an_attempt(world, labeled=True, top_k=3))
+async def test_what_is_labeled_is_no_candidate(world: World) -> None:
+    outcome = await mined(world, await an_attempt(world, labeled=True, top_k=3))
 
     assert outcome.result.summary["candidates"] == 3
     assert any("all are kept" in warning for warning in outcome.warnings)
     assert len(await world.rows(outcome)) == 3
 
 
-async def test_no_candidate_at_all_is_refused(world: World, pool: ImagePool) -> None:
+async def test_no_candidate_at_all_is_refused(world: World) -> None:
     model = await a_model(world)
     same = await world.version(await world.pictures([None]))
     asked = MineParameters.model_validate(
@@ -111,28 +103,28 @@ async def test_no_candidate_at_all_is_refused(world: World, pool: ImagePool) -> 
     )
 
     with pytest.raises(Invalid, match="no candidate"):
-        await mined(world, pool, world.work(asked, {"/source": same, "/labeled/0": same}))
+        await mined(world, world.work(asked, {"/source": same, "/labeled/0": same}))
 
 
-async def test_random_picks_need_no_executor_and_depend_on_the_seed_only(world: World, pool: ImagePool) -> None:
+async def test_random_picks_need_no_executor_and_depend_on_the_seed_only(world: World) -> None:
     picks = []
     for seed in (1, 1, 2):
         work = await an_attempt(world, strategy="random", seed=seed)
-        picks.append(set(await world.rows(await mined(world, pool, work, "exit 1\n"))))
+        picks.append(set(await world.rows(await mined(world, work, "exit 1\n"))))
 
     assert picks[0] == picks[1]
     assert len(picks[2]) == 2
 
 
-async def test_an_unknown_strategy_lists_those_that_are_known(world: World, pool: ImagePool) -> None:
+async def test_an_unknown_strategy_lists_those_that_are_known(world: World) -> None:
     with pytest.raises(Invalid, match="psychic") as caught:
-        await mined(world, pool, await an_attempt(world, strategy="psychic"))
+        await mined(world, await an_attempt(world, strategy="psychic"))
 
     assert "executor, aldd, cald, random" in caught.value.detail
 
 
-async def test_predictions_are_kept_as_a_layer_when_asked_for(world: World, pool: ImagePool) -> None:
-    outcome = await mined(world, pool, await an_attempt(world, keep_predictions=True, top_k=5))
+async def test_predictions_are_kept_as_a_layer_when_asked_for(world: World) -> None:
+    outcome = await mined(world, await an_attempt(world, keep_predictions=True, top_k=5))
 
     rows = (await world.rows(outcome)).values()
     found = [row.layers["animals@second"] for row in rows]
@@ -153,10 +145,8 @@ async def test_predictions_are_kept_as_a_layer_when_asked_for(world: World, pool
         ('printf "\\377\\376" > out/result.tsv\n', "not UTF-8"),
     ],
 )
-async def test_a_malformed_ranking_names_file_line_and_rule(
-    world: World, pool: ImagePool, script: str, told: str
-) -> None:
-    outcome = await mined(world, pool, await an_attempt(world), script)
+async def test_a_malformed_ranking_names_file_line_and_rule(world: World, script: str, told: str) -> None:
+    outcome = await mined(world, await an_attempt(world), script)
 
     assert outcome.problem is not None
     assert told in outcome.problem.detail
@@ -164,8 +154,8 @@ async def test_a_malformed_ranking_names_file_line_and_rule(
     assert outcome.records == ()
 
 
-async def test_a_ranking_that_is_not_sorted_is_taken_as_it_stands_with_a_warning(world: World, pool: ImagePool) -> None:
-    outcome = await mined(world, pool, await an_attempt(world), mines(scores="place"))
+async def test_a_ranking_that_is_not_sorted_is_taken_as_it_stands_with_a_warning(world: World) -> None:
+    outcome = await mined(world, await an_attempt(world), mines(scores="place"))
 
     assert outcome.problem is None
     assert any("not in descending order" in warning for warning in outcome.warnings)

@@ -1,7 +1,7 @@
 """Mining by strategies of ours: what the executor is asked, what it may leave out, and what is told of the picks."""
 
 import io
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ from schemas.outcomes import Outcome
 from tests.workers.loop_world import CAT, DOG, TRAINS, World, a_world, config_of, python
 from workers.handlers.mine import mine
 from workers.handlers.train import train
-from workers.image_pool import ImagePool
 from workers.mining.embeddings import read_embeddings
 from workers.mining.pixels import DIMENSIONS, pixel_features
 from workers.work import Work
@@ -38,13 +37,6 @@ import numpy
 numpy.save(out['root_dir'] + '/embeddings.npy', numpy.array([[1.0, order[i]] for i in images], numpy.float32))
 """
 TEMPLATES = dict.fromkeys(("training", "mining", "infer"), "mining_algorithm: own\n")
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ImagePool]:
-    pool = ImagePool(processes=1)
-    yield pool
-    pool.close()
 
 
 @pytest.fixture
@@ -74,14 +66,13 @@ async def an_attempt(world: World, *, model: Model | None, count: int = 5, **cha
 
 async def mined(
     world: World,
-    pool: ImagePool,
     work: Work[MineParameters],
     script: str = SEES + EMBEDS,
     *,
     purposes: Sequence[str] = ("training", "mining", "infer"),
 ) -> Outcome:
     await world.executor(python(script), templates={purpose: TEMPLATES[purpose] for purpose in purposes})
-    return await mine(work, **world.tools(), pool=pool)
+    return await mine(work, **world.tools())
 
 
 async def candidates(world: World, work: Work[MineParameters]) -> list[str]:
@@ -94,10 +85,10 @@ async def picked(world: World, outcome: Outcome) -> list[str]:
     return [finding.subject for finding in (await world.report(outcome)).findings if finding.kind == "pick"]
 
 
-async def test_entropy_is_that_of_the_class_scores(world: World, pool: ImagePool) -> None:
+async def test_entropy_is_that_of_the_class_scores(world: World) -> None:
     work = await an_attempt(world, model=await a_model(world), strategy="entropy")
 
-    outcome = await mined(world, pool, work)
+    outcome = await mined(world, work)
 
     assert await picked(world, outcome) == (await candidates(world, work))[:2]
     assert (config_of(work)["run_mining"], config_of(work)["run_infer"]) == (0, 1)
@@ -106,10 +97,10 @@ async def test_entropy_is_that_of_the_class_scores(world: World, pool: ImagePool
     assert "its most undecided box of 1: cat 0.58" in first.detail
 
 
-async def test_kcenter_sees_where_the_labeled_images_lie(world: World, pool: ImagePool) -> None:
+async def test_kcenter_sees_where_the_labeled_images_lie(world: World) -> None:
     work = await an_attempt(world, model=await a_model(world), strategy="kcenter")
 
-    outcome = await mined(world, pool, work)
+    outcome = await mined(world, work)
 
     report = await world.report(outcome)
     assert report.summary["labeled"] == 2
@@ -118,17 +109,17 @@ async def test_kcenter_sees_where_the_labeled_images_lie(world: World, pool: Ima
     assert len((work.scratch / "in/candidate-index.tsv").read_text().splitlines()) == 7
 
 
-async def test_without_embeddings_pixels_are_looked_at_and_that_is_told(world: World, pool: ImagePool) -> None:
+async def test_without_embeddings_pixels_are_looked_at_and_that_is_told(world: World) -> None:
     work = await an_attempt(world, model=await a_model(world), strategy="kcenter")
 
-    outcome = await mined(world, pool, work, SEES)
+    outcome = await mined(world, work, SEES)
 
     assert len(await picked(world, outcome)) == 2
     assert any("no embeddings.npy" in warning for warning in outcome.warnings)
 
 
-async def test_auto_spreads_out_as_long_as_there_is_no_model(world: World, pool: ImagePool) -> None:
-    outcome = await mined(world, pool, await an_attempt(world, model=None), "sys.exit(1)")
+async def test_auto_spreads_out_as_long_as_there_is_no_model(world: World) -> None:
+    outcome = await mined(world, await an_attempt(world, model=None), "sys.exit(1)")
 
     summary = outcome.result.summary
     assert (summary["chosen"], summary["because"]) == ({"dedup": 1.0, "typiclust": 1.0}, "there is no model yet")
@@ -144,43 +135,43 @@ async def test_auto_spreads_out_as_long_as_there_is_no_model(world: World, pool:
     ],
 )
 async def test_auto_goes_by_what_is_labeled_and_what_the_executor_can(
-    world: World, pool: ImagePool, labels: int, purposes: Sequence[str], chosen: object
+    world: World, labels: int, purposes: Sequence[str], chosen: object
 ) -> None:
     work = await an_attempt(world, model=await a_model(world, labels=labels))
 
-    outcome = await mined(world, pool, work, purposes=purposes)
+    outcome = await mined(world, work, purposes=purposes)
 
     assert outcome.result.summary["chosen"] == chosen
     assert len(await picked(world, outcome)) == 2
 
 
-async def test_an_algorithm_of_the_executor_is_chosen_in_its_config(world: World, pool: ImagePool) -> None:
+async def test_an_algorithm_of_the_executor_is_chosen_in_its_config(world: World) -> None:
     work = await an_attempt(world, model=await a_model(world), strategy="aldd")
 
-    await mined(world, pool, work)
+    await mined(world, work)
 
     assert config_of(work)["mining_algorithm"] == "aldd"
 
 
-async def test_an_executor_without_algorithms_is_refused(world: World, pool: ImagePool) -> None:
+async def test_an_executor_without_algorithms_is_refused(world: World) -> None:
     work = await an_attempt(world, model=await a_model(world), strategy="cald")
     await world.executor("exit 1\n")
 
     with pytest.raises(Invalid, match="has no mining_algorithm"):
-        await mine(work, **world.tools(), pool=pool)
+        await mine(work, **world.tools())
 
 
-async def test_a_strategy_that_needs_a_model_is_refused_without(world: World, pool: ImagePool) -> None:
+async def test_a_strategy_that_needs_a_model_is_refused_without(world: World) -> None:
     with pytest.raises(Invalid, match="needs a model"):
-        await mined(world, pool, await an_attempt(world, model=None, strategy="entropy"))
+        await mined(world, await an_attempt(world, model=None, strategy="entropy"))
 
 
-async def test_near_duplicates_among_picks_are_counted(world: World, pool: ImagePool) -> None:
+async def test_near_duplicates_among_picks_are_counted(world: World) -> None:
     hashes = [bytes(32), bytes(31) + b"\x01", b"\xff" * 32]
     inputs = {"/source": await world.version(await world.pictures([None] * 3, hashes=hashes))}
     fields = {"dataset": "mined", "source": "pool", "top_k": 3, "strategy": "random"}
 
-    outcome = await mined(world, pool, world.work(MineParameters.model_validate(fields), inputs))
+    outcome = await mined(world, world.work(MineParameters.model_validate(fields), inputs))
 
     assert outcome.result.summary["near_duplicates_among_picks"] == 1
 
@@ -194,11 +185,11 @@ async def test_near_duplicates_among_picks_are_counted(world: World, pool: Image
         ("numpy.array([object()] * len(images))", "no array"),
     ],
 )
-async def test_malformed_embeddings_name_the_rule(world: World, pool: ImagePool, content: str, told: str) -> None:
+async def test_malformed_embeddings_name_the_rule(world: World, content: str, told: str) -> None:
     work = await an_attempt(world, model=await a_model(world), strategy="kcenter")
     script = f"{SEES}\nimport numpy\nnumpy.save(out['root_dir'] + '/embeddings.npy', {content})\n"
 
-    outcome = await mined(world, pool, work, script)
+    outcome = await mined(world, work, script)
 
     assert outcome.problem is not None
     assert told in outcome.problem.detail

@@ -163,7 +163,7 @@ async def used(world: World, model: Model, script: str) -> tuple[Work[Any], Outc
     source = await world.version(await world.photograph([], **LARGE, orientation=6))
     fields = {"executor": "fake", "dataset": "predicted", "source": "pool", "model": {"id": model.id}}
     work = world.work(InferParameters.model_validate(fields), {"/source": source})
-    return work, await infer(work, **world.tools())
+    return work, await infer(work, **world.infer_tools())
 
 
 async def test_predictions_on_smaller_images_are_those_of_the_images_themselves(world: World) -> None:

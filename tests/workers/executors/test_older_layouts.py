@@ -73,7 +73,7 @@ async def test_an_image_of_the_first_protocol_trains_and_mines(world: World) -> 
     await asks_for(world, await world.executor(OLD_MINING), Protocol.V0_0)
     source = await world.version(await world.pictures([None] * 4, seed=2))
     parameters = MineParameters(
-        dataset="picked", source="c", model=ModelStage(id=model.id), executor="fake", top_k=2, gpus=0
+        dataset="picked", source="c", model=ModelStage(id=model.id), executor="fake", strategy="executor", top_k=2
     )
     work = world.work(parameters, {"/source": source})
 

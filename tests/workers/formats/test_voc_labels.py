@@ -162,7 +162,7 @@ def test_text_between_very_many_elements_is_read_as_fast_as_any() -> None:
 
     # Then all of it is there, and its time did not grow with the square of its length (to some three times as much)
     assert root.text == "x" * pieces
-    assert seconds < 2 * plain_seconds
+    assert seconds < 3 * plain_seconds
 
 
 def timed(data: bytes) -> tuple[Node, float]:
