@@ -10,6 +10,7 @@ from schemas.errors import Conflict, Fault, Invalid
 from schemas.labeling import Answer, Answers, ItemState, JobState, JobStatus, LabelingItem, LabelingJob
 from schemas.schema import AssetId
 from storage.labeling.geometry import kind_faults, outside_faults
+from storage.labeling.keeping import as_kept
 from storage.ports import Database, Documents, Query
 
 ATTEMPTS: Final = 20
@@ -103,15 +104,12 @@ def _answered(item: LabelingItem, answer: Answer, names: Mapping[str, str], auth
     if answer.revision < item.revision:
         return item
     author = answer.author or author
-    annotations = tuple(
-        annotation.model_copy(
-            update={
-                "class_name": names.get(annotation.class_name or "", annotation.class_name),
-                "author": annotation.author or author,
-            }
-        )
-        for annotation in answer.annotations
+    suggestions = {suggestion.id: suggestion for suggestion in item.suggestions}
+    named = (
+        given.model_copy(update={"class_name": names.get(given.class_name or "", given.class_name)})
+        for given in answer.annotations
     )
+    annotations = tuple(as_kept(annotation, suggestions, author=author) for annotation in named)
     answered: dict[str, object]
     if answer.state is ItemState.OPEN:
         answered = {"state": ItemState.OPEN, "annotations": (), "author": None, "answered_at": None}

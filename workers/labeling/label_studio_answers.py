@@ -16,7 +16,7 @@ from workers.labeling.tools import Told, Unfit
 Json = Mapping[str, Any]
 
 # A task that nobody touched since it was made says nothing.
-UNTOUCHED: Final = timedelta(seconds=5)
+UNTOUCHED: Final = timedelta(milliseconds=10)
 REJECTED: Final = "rejected"
 MICROSECOND: Final = timedelta(microseconds=1)
 EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00Z")
