@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
@@ -17,9 +18,17 @@ WHOLE_BYTES: Final = 8 * 2**20
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
 PLAIN: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 async def send_blob(
-    request: web.Request, digest: Digest, *, media_type: str, file_name: str = "", immutable: bool = True
+    request: web.Request,
+    digest: Digest,
+    *,
+    media_type: str,
+    file_name: str = "",
+    immutable: bool = True,
+    more_headers: Mapping[str, str] = NONE,
 ) -> web.StreamResponse:
     """Answer with a blob, or with the range of it that the request names.
 
@@ -27,7 +36,7 @@ async def send_blob(
     """
     blobs = request.app[SERVICES].blobs
     etag = digest.removeprefix("sha256:")
-    headers = {**PLAIN, "ETag": f'"{etag}"', "Accept-Ranges": "bytes", "Content-Type": media_type}
+    headers = {**PLAIN, **more_headers, "ETag": f'"{etag}"', "Accept-Ranges": "bytes", "Content-Type": media_type}
     headers["Cache-Control"] = IMMUTABLE if immutable else "no-cache"
     if file_name:
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"

@@ -23,7 +23,7 @@ from storage.datasets.selections import all_rows
 from storage.ports import Blobs, Database
 from workers.drafts import version_draft
 from workers.labeling.jobs import WITHOUT_TOOL, is_closed, job_id, open_job, sealed
-from workers.labeling.using import LabelingTools
+from workers.labeling.using import ANSWERS, LabelingTools
 from workers.records import reserve_tag
 from workers.work import Work
 
@@ -56,11 +56,11 @@ async def label(
         if hindrance := await tools.opened(work):
             return _pause(work, tools, step="", waiting_for=hindrance)
         return _pause(work, tools, facts=(_fact(work, EventType.LABELING_REQUESTED),))
-    hindrance, warnings = await tools.collected(work)
-    if hindrance:
-        return _pause(work, tools, step=WITHOUT_TOOL, waiting_for=hindrance)
+    waiting_for, is_hindered, warnings = await tools.collected(work)
+    if is_hindered:
+        return _pause(work, tools, step=WITHOUT_TOOL, waiting_for=waiting_for)
     if not await is_closed(work.task, database):
-        return _pause(work, tools)
+        return _pause(work, tools, waiting_for=waiting_for)
     labels = await _labels(work, database)
     if not labels.annotations:
         raise Invalid(
@@ -76,7 +76,7 @@ def _pause(
     tools: LabelingTools,
     *,
     step: str = COLLECT,
-    waiting_for: str = "answers",
+    waiting_for: str = ANSWERS,
     facts: tuple[Fact, ...] = (),
 ) -> Pause:
     result = TaskResult(labeling=job_id(work.task.id))

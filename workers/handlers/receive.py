@@ -3,6 +3,7 @@
 from schemas.labeling import JobState, LabelingJob
 from schemas.outcomes import Outcome, TaskResult
 from schemas.service_parameters import ReceiveParameters
+from schemas.tasks import Task
 from storage.ports import Blobs, Bus, Database
 from workers.labeling.taking import close_if_answered, take
 from workers.labeling.using import LabelingTools
@@ -22,6 +23,10 @@ async def receive(
     if not found or found[0].state is JobState.CLOSED or found[0].tool not in tools.tools:
         return Outcome(cancelled=True)
     job = found[0]
+    label = await database.documents(Task).get(job.task)
+    if label.is_final:  # cancelled: nobody waits for answers
+        await tools.ended(job, now=work.now)
+        return Outcome(cancelled=True)
     body = parameters.body.encode() if parameters.blob is None else await blobs.get(parameters.blob.digest)
     told = await tools.tools[job.tool].heard(job, body)
     await take(job, told, database=database, now=work.now)

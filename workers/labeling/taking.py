@@ -34,15 +34,22 @@ async def take(job: LabelingJob, told: Told, *, database: Database, now: Clock) 
 
 async def close_if_answered(job: LabelingJob, *, database: Database, now: Clock) -> LabelingJob:
     """Return a job as it is by now, closed if none of its items is open any more."""
+    if job.state is JobState.OPEN and not (await status_of(job, database)).open:
+        return await closed(job, database=database, now=now)
+    return job
+
+
+async def closed(job: LabelingJob, *, database: Database, now: Clock) -> LabelingJob:
+    """Return a job closed."""
     jobs = database.documents(LabelingJob)
-    while job.state is JobState.OPEN and not (await status_of(job, database)).open:
-        closed = job.successor(state=JobState.CLOSED, closed_at=now())
+    while job.state is JobState.OPEN:
+        successor = job.successor(state=JobState.CLOSED, closed_at=now())
         try:
-            await jobs.replace(closed, was=job)
+            await jobs.replace(successor, was=job)
         except Conflict:
             job = await jobs.get(job.id)
         else:
-            job = closed
+            job = successor
     return job
 
 

@@ -11,11 +11,12 @@ import structlog
 from schemas.errors import Conflict, Invalid, Unavailable, YmirError
 from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import JobState, LabelingItem, LabelingJob
+from storage.labeling.answers import status_of
 from storage.labeling.links import hook_link, image_link
 from storage.labeling.settings import API, LabelingSettings
-from storage.ports import Database, Query
+from storage.ports import Clock, Database, Query
 from workers.labeling.jobs import BATCH, job_id
-from workers.labeling.taking import close_if_answered, take
+from workers.labeling.taking import close_if_answered, closed, take
 from workers.labeling.tools import LabelingTool, Links, Tools
 from workers.work import Work
 
@@ -24,13 +25,16 @@ IN_TOOL: Final = 0.5
 # A job that was closed waits so long for a tool that is away; then what was taken before is all.
 CLOSED_WAIT: Final = timedelta(hours=24)
 
+ANSWERS: Final = "answers"
+
 log = structlog.get_logger(__name__)
 
 
 class Collected(NamedTuple):
-    """What came of asking a tool: why it could not be asked, and what is to be said of the version."""
+    """What came of asking a tool: what is waited for now, why it could not be asked, and what the version is told."""
 
-    hindrance: str = ""
+    waiting_for: str = ANSWERS
+    is_hindered: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -77,7 +81,15 @@ class LabelingTools:
             return _hindered(job, error, now=work.now())
         if job.state is JobState.CLOSED:
             await _closed(job, tool)
-        return Collected()
+            return Collected()
+        open_ = (await status_of(job, self.database)).open
+        return Collected(f"{ANSWERS}: {job.items - open_:,} of {job.items:,} are there")
+
+    async def ended(self, job: LabelingJob, *, now: Clock) -> None:
+        """Close a job whose task has ended without it, in its tool too."""
+        job = await closed(job, database=self.database, now=now)
+        if job.tool in self.tools:
+            await _closed(job, self.tools[job.tool])
 
     def until(self, work: Work[LabelParameters]) -> datetime | None:
         """Return when the tool is to be asked again, whatever its hooks tell until then."""
@@ -130,7 +142,7 @@ def _hindered(job: LabelingJob, error: YmirError, *, now: datetime) -> Collected
     told = _told(job, error)
     if job.state is JobState.CLOSED and (isinstance(error, Invalid) or _is_late(job, now=now)):
         return Collected(warnings=(f"{told} What it had told before is all that was taken.",))
-    return Collected(hindrance=told)
+    return Collected(told, is_hindered=True)
 
 
 def _is_late(job: LabelingJob, *, now: datetime) -> bool:

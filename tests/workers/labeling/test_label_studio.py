@@ -264,7 +264,7 @@ async def test_a_personal_access_token_is_as_good(studio: Studio) -> None:
     await studio.person.call("POST", "/api/token/blacklist/", {"refresh": personal})
 
     assert isinstance(pause, Pause)
-    assert pause.waiting_for == "answers"
+    assert pause.waiting_for == "answers: 0 of 1 are there"
 
 
 async def test_a_project_that_was_deleted_is_said_and_the_job_can_be_closed(studio: Studio) -> None:
