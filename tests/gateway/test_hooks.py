@@ -31,8 +31,8 @@ async def job(world: World) -> LabelingJob:
     return await world.job(await world.version(), tool="studio")
 
 
-def path(job: LabelingJob, *, tool: str = "studio", secret: str = "") -> str:
-    return f"/v1/hooks/{tool}/{secret or job.token}"
+def path(job: LabelingJob, *, tool: str = "studio", key: str = "") -> str:
+    return f"/v1/hooks/{tool}/{key or job.token}"
 
 
 async def received(services: Services) -> list[Task]:
@@ -85,7 +85,7 @@ async def test_what_is_too_long_is_refused(api: Api, job: LabelingJob) -> None:
 
 
 async def test_addresses_of_no_job_and_of_another_tool_are_not_found(api: Api, job: LabelingJob) -> None:
-    for wrong in (path(job, secret="guessed"), path(job, tool="other"), path(job, tool="%F0%9F%98%80")):
+    for wrong in (path(job, key="guessed"), path(job, tool="other"), path(job, tool="%F0%9F%98%80")):
         answer = await api.bearing("").raw("POST", wrong, data=BODY, headers={})
         assert answer.status == 404
 
