@@ -28,6 +28,7 @@ from storage.local_bus import LocalBus
 from storage.ports import Database
 from storage.process import bound_to, log_to_stderr
 from storage.readiness import VITAL, Readiness
+from storage.settings import read_settings
 from storage.sqlite import open_database
 
 HOST: Final = "127.0.0.1"
@@ -83,7 +84,7 @@ async def readable(data: Path) -> AsyncIterator[str]:
 
 def _labeling(public_url: str) -> LabelingSettings:
     """Return the tools, which reach the gateway where it is unless the settings know another way there."""
-    settings = LabelingSettings()
+    settings = read_settings(LabelingSettings)
     is_given = "public_url" in settings.model_fields_set
     return settings if is_given else settings.model_copy(update={"public_url": public_url})
 

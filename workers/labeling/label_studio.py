@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import orjson
+import structlog
 from aiohttp import ClientSession
 
 from schemas.errors import Invalid, NotFound
@@ -37,6 +38,7 @@ SETTLED: Final = "="
 CLOSED: Final = "This labeling job is closed: what is labeled from now on is not taken."
 
 Json = dict[str, Any]
+log = structlog.get_logger(__name__)
 
 
 class LabelStudio:
@@ -161,10 +163,14 @@ class LabelStudio:
             seen.add(asset)
 
     async def _listen(self, project: int, url: str) -> None:
+        """Have the tool tell of answers; one that may not, as to a private network, is asked all the same."""
         if any(hook["url"] == url and hook["is_active"] for hook in await self._hooks(project)):
             return
         wanted = {"url": url, "project": project, "send_payload": True, "send_for_all_actions": False}
-        await self._calls.send("POST", "/api/webhooks/", {**wanted, "actions": ACTIONS})
+        try:
+            await self._calls.send("POST", "/api/webhooks/", {**wanted, "actions": ACTIONS})
+        except Invalid as error:
+            log.warning("Label Studio takes no webhook", project=project, error=error.detail)
 
     async def _hooks(self, project: int | str) -> list[Json]:
         hooks: list[Json] = (await self._calls.get("/api/webhooks/", {"project": str(project)})).value

@@ -58,9 +58,11 @@ class Studio:
         work = self.world.work(LabelParameters.model_validate(asked), {"/source": version})
         return Work(work.task, work.parameters, scratch=work.scratch, now=lambda: self.now)
 
-    async def run(self, work: Work[LabelParameters], *, tool: LabelStudio | None = None) -> Outcome | Pause:
+    async def run(
+        self, work: Work[LabelParameters], *, tool: LabelStudio | None = None, gateway: str = GATEWAY
+    ) -> Outcome | Pause:
         """Run the task's next step, and remember it as the consumer does."""
-        world, settings = self.world, LabelingSettings(public_url=GATEWAY)
+        world, settings = self.world, LabelingSettings(public_url=gateway)
         tools = LabelingTools({"studio": tool or self.tool}, settings, world.database)
         result = await label(work, library=world.library, database=world.database, blobs=world.blobs, tools=tools)
         if isinstance(result, Pause):
@@ -265,6 +267,19 @@ async def test_a_personal_access_token_is_as_good(studio: Studio) -> None:
 
     assert isinstance(pause, Pause)
     assert pause.waiting_for == "answers: 0 of 1 are there"
+
+
+async def test_a_job_whose_hook_the_tool_does_not_take_is_followed_all_the_same(studio: Studio) -> None:
+    work = await studio.work(None)
+
+    pause = await studio.run(work, gateway="no address")
+
+    assert isinstance(pause, Pause)
+    person = studio.person.of((await studio.job(work)).tool_project)
+    assert await person.hooks() == []
+    (task,) = (await person.tasks()).values()
+    await person.submit(task["id"], [])
+    assert isinstance(await studio.run(work), Outcome)
 
 
 async def test_a_project_that_was_deleted_is_said_and_the_job_can_be_closed(studio: Studio) -> None:
