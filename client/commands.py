@@ -93,6 +93,12 @@ COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
         "archive": Command("fetch the archive that an export wrote", ONE),
         "predictions": Command("list what an inference found on pictures, and draw it", "predictions:add_predictions"),
     },
+    "labeling": {
+        "list": Command("list the labeling jobs of a project", "labeling:add_list"),
+        "show": Command("show a labeling job and how far it is", "labeling:add_one"),
+        "items": Command("list the images of a labeling job, and what became of each", "labeling:add_items"),
+        "close": Command("make a version of what was answered by now", "labeling:add_one"),
+    },
     "keys": {
         "list": Command("list the keys that you may remove", "keys:add_list"),
         "add": Command("make a key, and print its secret, which is told this once", "keys:add_new"),

@@ -28,6 +28,7 @@ from storage.local_bus import LocalBus
 from storage.ports import Database
 from storage.process import bound_to, log_to_stderr
 from storage.readiness import VITAL, Readiness
+from storage.settings import read_settings
 from storage.sqlite import open_database
 
 HOST: Final = "127.0.0.1"
@@ -61,7 +62,7 @@ def services_of(
         readiness=Readiness(database, blobs, bus, vital=VITAL),
         inspect_executor=inspect_executor,
         announce=Announcer(database.documents(Task), event_log, bus).announce,
-        labeling=LabelingSettings().model_copy(update={"public_url": public_url}),
+        labeling=_labeling(public_url),
     )
 
 
@@ -79,6 +80,13 @@ async def readable(data: Path) -> AsyncIterator[str]:
             services = services_of(data, database=database, public_url=url, inspect_executor=_unasked)
             async with answering(build_app(services), bound):
                 yield url
+
+
+def _labeling(public_url: str) -> LabelingSettings:
+    """Return the tools, which reach the gateway where it is unless the settings know another way there."""
+    settings = read_settings(LabelingSettings)
+    is_given = "public_url" in settings.model_fields_set
+    return settings if is_given else settings.model_copy(update={"public_url": public_url})
 
 
 async def _unasked(_: ExecutorSubmission) -> NoReturn:

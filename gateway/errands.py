@@ -57,6 +57,8 @@ class Errands:
 
     async def _ring(self, task: Task) -> None:
         await self._bounded(task, self._services.bus.ring(task.doorbell()))
+        if not task.parameters.ANNOUNCED:
+            return
         await asyncio.sleep(TELL_SECONDS)
         if len(self._running) <= TELL_OF:
             await self._bounded(task, self._announce_if_queued(task))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
@@ -20,9 +21,17 @@ PIECE_BYTES: Final = 2**20
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
 PLAIN: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 async def send_blob(
-    request: web.Request, digest: Digest, *, media_type: str, file_name: str = "", immutable: bool = True
+    request: web.Request,
+    digest: Digest,
+    *,
+    media_type: str,
+    file_name: str = "",
+    immutable: bool = True,
+    more_headers: Mapping[str, str] = NONE,
 ) -> web.StreamResponse:
     """Answer with a blob, or with the range of it that the request names.
 
@@ -30,7 +39,7 @@ async def send_blob(
     """
     blobs = request.app[SERVICES].blobs
     etag = digest.removeprefix("sha256:")
-    headers = file_headers(etag, media_type=media_type, file_name=file_name, immutable=immutable)
+    headers = {**file_headers(etag, media_type=media_type, file_name=file_name, immutable=immutable), **more_headers}
     if is_known(request, etag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     size = await blobs.size(digest)

@@ -46,6 +46,8 @@ class LabelingJob(Document):
     """The id of the project that the tool has for it."""
     tool_address: str = ""
     """Where people find that."""
+    tool_cursor: str = ""
+    """How far the tool was read, in words of its adapter."""
     state: JobState = JobState.OPEN
     items: NonNegativeInt
     created_at: Instant
@@ -71,17 +73,27 @@ class LabelingItem(Document):
     annotations: tuple[Annotation, ...] = ()
     author: str | None = None
     answered_at: Instant | None = None
+    revision: NonNegativeInt = 0
+    """That of the answer."""
+    refused: str = ""
+    """Why the tool's last answer cannot be kept; the item is open until it is corrected there."""
     sealed: bool = False
     """Read into the version: no answer changes it any more, so none that was accepted is left out."""
 
 
 class Answer(Schema):
-    """What an annotator says of one asset; the last answer before the job closes counts."""
+    """What an annotator says of one asset; the last answer before the job closes counts.
+
+    The state ``open`` takes an answer back.
+    """
 
     asset: AssetId
-    state: Literal[ItemState.LABELED, ItemState.SKIPPED] = ItemState.LABELED
+    state: ItemState = ItemState.LABELED
     annotations: Annotated[tuple[Annotation, ...], Field(max_length=10_000)] = ()
     author: Annotated[str, Field(max_length=200)] | None = None
+    revision: Annotated[int, Field(ge=0, lt=2**53)] = 0
+    """Rises with every change of the answer, for those who cannot send in order: one below that which is kept came late
+    and changes nothing."""
 
 
 class Answers(Schema):

@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from schemas.event_data import DATA
 from schemas.events import CloudEvent, Fact
-from tests.servers.found import DOCKER, MONGO, RABBITMQ, S3, settings_of
+from tests.servers.found import DOCKER, LABEL_STUDIO, MONGO, RABBITMQ, S3, settings_of
 
 # In CI the same examples each time: what is found by chance is found on a laptop, and stays to be mended.
 settings.register_profile("laptop", max_examples=50, deadline=None)
@@ -60,3 +60,10 @@ def docker_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mappin
     # The first time on a machine the base image is made, so whoever uses this has a longer timeout.
     with settings_of(DOCKER, tmp_path_factory.mktemp("docker")) as settings:
         yield settings
+
+
+@pytest.fixture(scope="session")
+def label_studio_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    # It starts in half a minute, and in CI is installed before: whoever uses this has a longer timeout.
+    with settings_of(LABEL_STUDIO, tmp_path_factory.mktemp("label-studio")) as settings:
+        yield settings[LABEL_STUDIO.setting]

@@ -19,6 +19,7 @@ from client.ymir.results import project_name, results
 from client.ymir.telling import tell
 from client.ymir.wording import worded
 from schemas.errors import YmirError
+from schemas.labeling import JobStatus
 from schemas.tasks import Task, TaskState
 
 CANCEL_SECONDS: Final = 15.0
@@ -110,10 +111,12 @@ async def _how_to_answer(client: Client, task: Task) -> str:
     if task.result.conflicts is not None:
         return f"`ymir conflicts {task.id}` lists them, `ymir resolve {task.id} 0=ours 1=theirs` settles them."
     if task.result.labeling is not None:
-        job = at("projects", await project_name(client, task), "labeling", task.result.labeling)
+        project, job = await project_name(client, task), task.result.labeling
+        found = (await client.get(JobStatus, at("projects", project, "labeling", job))).job
+        there = f"It is labeled at {found.tool_address}. " if found.tool_address else ""
         return (
-            f"`ymir api get {job}` shows how far it is and `ymir api get {job}/items` what is to be labeled; "
-            f"`ymir api post {job}/close` ends it, and `ymir watch {task.id}` goes on with what is labeled."
+            f"{there}`ymir labeling show {job} -p {project}` shows how far it is and `ymir labeling items` what is to "
+            f"be labeled; `ymir labeling close` ends it, and `ymir watch {task.id}` goes on with what is labeled."
         )
     return f"`ymir watch {task.id}` says when it goes on."
 

@@ -9,7 +9,8 @@ from schemas.annotations import Annotation
 from schemas.errors import Conflict, Fault, Invalid
 from schemas.labeling import Answer, Answers, ItemState, JobState, JobStatus, LabelingItem, LabelingJob
 from schemas.schema import AssetId
-from storage.labeling.geometry import faults_of
+from storage.labeling.geometry import kind_faults, outside_faults
+from storage.labeling.keeping import as_kept
 from storage.ports import Database, Documents, Query
 
 ATTEMPTS: Final = 20
@@ -21,17 +22,25 @@ class JobClosed(Exception):
 
 
 async def keep_answers(
-    answers: Answers, job: LabelingJob, *, names: Mapping[str, str], author: str, at: datetime, database: Database
+    answers: Answers,
+    job: LabelingJob,
+    *,
+    names: Mapping[str, str],
+    author: str,
+    at: datetime,
+    database: Database,
+    even_closed: bool = False,
 ) -> None:
     """Keep answers in the items of an open job; the last one for an asset counts, a repeated one changes nothing.
 
-    ``names`` has the main name of every class and alias. Raises Invalid with everything that is wrong,
-    before anything is kept; JobClosed if no answer counts any more.
+    ``names`` has the main name of every class and alias; ``even_closed`` is for whoever seals the items afterwards.
+    Raises Invalid with everything that is wrong, before anything is kept; JobClosed if no answer counts any more.
     """
-    if job.state is JobState.CLOSED:
+    if job.state is JobState.CLOSED and not even_closed:
         raise JobClosed(job.id)
     documents = database.documents(LabelingItem)
-    wanted = {answer.asset: answer for answer in answers.answers}
+    # Sorted by revision, which leaves those of one as they came: the last of the highest counts.
+    wanted = {answer.asset: answer for answer in sorted(answers.answers, key=lambda answer: answer.revision)}
     items = await _items(documents, job, wanted)
     # Some thousands of polygons are more than an event loop should check.
     faults = await asyncio.to_thread(lambda: list(_faults(answers, job, items, names)))
@@ -72,12 +81,15 @@ def _faults(
         if item is None:
             yield Fault("The job has no such asset.", f"{pointer}/asset")
             continue
-        if answer.state is ItemState.SKIPPED and answer.annotations:
-            yield Fault("An asset that is skipped has no annotations.", f"{pointer}/annotations")
+        if answer.state is not ItemState.LABELED and answer.annotations:
+            yield Fault("An asset that is skipped or open has no annotations.", f"{pointer}/annotations")
+        kept = {suggestion.id for suggestion in item.suggestions}
         for number, annotation in enumerate(answer.annotations):
             where = f"{pointer}/annotations/{number}"
             yield from _class_faults(annotation, job, names, where)
-            yield from faults_of(annotation, wanted=job.annotation, width=item.width, height=item.height, where=where)
+            if annotation.id is None or annotation.id not in kept:  # what was there before may be of any kind
+                yield from kind_faults(annotation, wanted=job.annotation, where=where)
+            yield from outside_faults(annotation, width=item.width, height=item.height, where=where)
 
 
 def _class_faults(annotation: Annotation, job: LabelingJob, names: Mapping[str, str], where: str) -> Iterator[Fault]:
@@ -89,16 +101,21 @@ def _class_faults(annotation: Annotation, job: LabelingJob, names: Mapping[str, 
 
 
 def _answered(item: LabelingItem, answer: Answer, names: Mapping[str, str], author: str, at: datetime) -> LabelingItem:
-    author = answer.author or author
-    annotations = tuple(
-        annotation.model_copy(
-            update={
-                "class_name": names.get(annotation.class_name or "", annotation.class_name),
-                "author": annotation.author or author,
-            }
-        )
-        for annotation in answer.annotations
-    )
-    if (item.state, item.annotations, item.author) == (answer.state, annotations, author):
+    if answer.revision < item.revision:
         return item
-    return item.successor(state=answer.state, annotations=annotations, author=author, answered_at=at)
+    author = answer.author or author
+    suggestions = {suggestion.id: suggestion for suggestion in item.suggestions}
+    named = (
+        given.model_copy(update={"class_name": names.get(given.class_name or "", given.class_name)})
+        for given in answer.annotations
+    )
+    annotations = tuple(as_kept(annotation, suggestions, author=author) for annotation in named)
+    answered: dict[str, object]
+    if answer.state is ItemState.OPEN:
+        answered = {"state": ItemState.OPEN, "annotations": (), "author": None, "answered_at": None}
+    else:
+        answered = {"state": answer.state, "annotations": annotations, "author": author, "answered_at": at}
+    changes = {**answered, "refused": "", "revision": answer.revision}
+    if all(getattr(item, name) == value for name, value in changes.items() if name != "answered_at"):
+        return item
+    return item.successor(**changes)

@@ -11,19 +11,13 @@ from schemas.errors import Fault
 TOLERANCE_PIXELS: Final = 1.0
 
 
-def faults_of(
-    annotation: Annotation,
-    *,
-    wanted: Literal["box", "polygon", "mask", "keypoints"],
-    width: int,
-    height: int,
-    where: str,
+def kind_faults(
+    annotation: Annotation, *, wanted: Literal["box", "polygon", "mask", "keypoints"], where: str
 ) -> Iterator[Fault]:
-    """Yield what is wrong with an annotation on an image of some pixels; ``where`` is its JSON pointer."""
+    """Yield what is wrong with the kind of an annotation; ``where`` is its JSON pointer."""
     field = "polygons" if wanted == "polygon" else wanted
     if not getattr(annotation, field):
         yield Fault(f"This job asks for {field}.", f"{where}/{field}")
-    yield from outside_faults(annotation, width=width, height=height, where=where)
 
 
 def outside_faults(annotation: Annotation, *, width: int, height: int, where: str) -> Iterator[Fault]:

@@ -36,7 +36,9 @@ class ToolSettings(BaseModel):
 class LabelingSettings(BaseSettings):
     """Which labeling tools there are; each is read from the environment, ``YMIR_`` before its name."""
 
-    model_config = SettingsConfigDict(env_prefix="YMIR_", frozen=True, use_attribute_docstrings=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="YMIR_", env_ignore_empty=True, frozen=True, use_attribute_docstrings=True, extra="ignore"
+    )
 
     labeling_tools: dict[Name, ToolSettings] = {}
     """The tools that label tasks may name, as JSON:

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from pydantic_settings import BaseSettings
 
 from gateway.settings import GatewaySettings
+from storage.labeling.settings import LabelingSettings
 from storage.settings import StoreSettings
 from workers.executors.docker_settings import DockerSettings
 from workers.importing.settings import ImportSettings
@@ -21,14 +22,15 @@ CLASSES: Final[Mapping[str, type[BaseSettings]]] = {
     "Gateway": GatewaySettings,
     "Worker": WorkerSettings,
     "Containers of executors: workers, and `ymir serve`": DockerSettings,
+    "Labeling: the gateway, every worker, and `ymir serve`": LabelingSettings,
     "Imports: workers, and `ymir serve`": ImportSettings,
 }
 HEAD: Final = """\
 # Settings
 
 Read from the environment, once, when a process starts; what is wrong with them is said by name, and no value is ever
-shown. Lists of folders are separated as in `PATH`. `ymir serve` reads those of the worker and of imports too, and sets
-the others itself.
+shown. Lists of folders are separated as in `PATH`. `ymir serve` reads those of the worker, of imports and of labeling
+too, and sets the others itself.
 
 `YMIR_MONGO_CLIENT` is `motor`, or `pymongo` for its successor.
 """

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,11 +18,12 @@ START_SECONDS = 60.0
 class Service:
     """``ymir serve`` on one data folder and port."""
 
-    def __init__(self, data: Path, *, import_root: Path) -> None:
+    def __init__(self, data: Path, *, import_root: Path, environment: Mapping[str, str] | None = None) -> None:
         self.data = data
         self.port = _free_port()
         self.log = data.with_suffix(".log")
         self._import_root = import_root
+        self._environment = {**os.environ, **(environment or {})}
         self._process: Process | None = None
 
     @property
@@ -33,7 +34,14 @@ class Service:
         options = ["--data", str(self.data), "--port", str(self.port), "--import-root", str(self._import_root)]
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "client.commands", "serve", *options, stdout=log, stderr=log
+                sys.executable,
+                "-m",
+                "client.commands",
+                "serve",
+                *options,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
             )
         async with asyncio.timeout(START_SECONDS):
             while not (self.data / "admin.key").exists():
@@ -62,9 +70,11 @@ class Service:
 
 
 @asynccontextmanager
-async def served(data: Path, *, import_root: Path) -> AsyncIterator[Service]:
+async def served(
+    data: Path, *, import_root: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Service]:
     """Run a service for the length of a test."""
-    service = Service(data, import_root=import_root)
+    service = Service(data, import_root=import_root, environment=environment)
     await service.start()
     try:
         yield service

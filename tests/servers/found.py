@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from tests.servers import base_image, docker, mongod, rabbitmq, s3
+from tests.servers import base_image, docker, label_studio, mongod, rabbitmq, s3
 
 
 class Kind(NamedTuple):
@@ -25,6 +25,9 @@ MONGO: Final = Kind("MongoDB", "YMIR_MONGO_URL", mongod.INSTALL, mongod.program,
 RABBITMQ: Final = Kind("RabbitMQ", "YMIR_AMQP_URL", rabbitmq.INSTALL, rabbitmq.program, rabbitmq.running)
 S3: Final = Kind("S3 server", "YMIR_S3_URL", s3.INSTALL, s3.program, s3.running)
 DOCKER: Final = Kind("Docker engine", base_image.SETTING, docker.INSTALL, docker.program, docker.running)
+LABEL_STUDIO: Final = Kind(
+    "Label Studio", label_studio.SETTING, label_studio.INSTALL, label_studio.program, label_studio.running
+)
 KINDS: Final = (MONGO, RABBITMQ, S3, DOCKER)
 
 

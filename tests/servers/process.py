@@ -24,11 +24,13 @@ class ServerProcess:
         folder: Path,
         is_ready: Callable[[], bool],
         environment: Mapping[str, str] | None = None,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         """``command`` runs in ``folder``, which must exist, with ``environment`` added to that of the tests."""
         self._command = command
         self._folder = folder
         self._is_ready = is_ready
+        self._start_seconds = start_seconds
         self._environment = {**os.environ, **(environment or {})}
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -45,7 +47,7 @@ class ServerProcess:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self._start_seconds
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()

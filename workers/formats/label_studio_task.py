@@ -42,7 +42,12 @@ def read_task(path: Path, *, name: str, image: ImageRow | None, part: Part) -> L
     with path.open("rb") as file:
         file.seek(part.start)
         value = orjson.loads(file.read(part.end - part.start))
-    return _Task(value, f"{name}: [{part.position}]", image).labels()
+    return labels_of(value, where=f"{name}: [{part.position}]", image=image)
+
+
+def labels_of(task: Mapping[str, Any], *, where: str, image: ImageRow | None) -> Labels:
+    """Return what a task says that was read already, as ``read_task`` does; ``where`` it is goes before each fault."""
+    return _Task(task, where, image).labels()
 
 
 class _Task:

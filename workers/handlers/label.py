@@ -1,7 +1,7 @@
 """Label: ask people for annotations, wait for as long as they take, and make a version of their answers."""
 
 import asyncio
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
@@ -22,12 +22,13 @@ from storage.datasets.segments import build_segment
 from storage.datasets.selections import all_rows
 from storage.ports import Blobs, Database
 from workers.drafts import version_draft
-from workers.labeling.jobs import is_over, job_id, open_job, sealed
-from workers.labeling.using import LabelingTools
+from workers.labeling.jobs import WITHOUT_TOOL, is_closed, job_id, open_job, sealed
+from workers.labeling.using import ANSWERS, LabelingTools
 from workers.records import reserve_tag
 from workers.work import Work
 
-COLLECT = "collect"
+COLLECT: Final = "collect"
+COLLECTING: Final = frozenset({COLLECT, WITHOUT_TOOL})
 
 
 class Labels(NamedTuple):
@@ -48,15 +49,18 @@ async def label(
     """
     source = await library.version(work.task.version_of("/source"))
     content = await library.content(source.digest)
-    if work.task.step != COLLECT:
+    if work.task.step not in COLLECTING:
         if work.parameters.tag is not None:  # taken only at the end, it would refuse what people did for days
             await reserve_tag(work.task, work.parameters.dataset, work.parameters.tag, database)
         await open_job(work, content, library=library, database=database)
-        await tools.opened(work)
-        return tools.pause(work, _pause(work, EventType.LABELING_REQUESTED))
-    warnings = await tools.collected(work)
-    if not await is_over(work.task, database):
-        return tools.pause(work, _pause(work))
+        if hindrance := await tools.opened(work):
+            return _pause(work, tools, step="", waiting_for=hindrance)
+        return _pause(work, tools, facts=(_fact(work, EventType.LABELING_REQUESTED),))
+    waiting_for, is_hindered, warnings = await tools.collected(work)
+    if is_hindered:
+        return _pause(work, tools, step=WITHOUT_TOOL, waiting_for=waiting_for)
+    if not await is_closed(work.task, database):
+        return _pause(work, tools, waiting_for=waiting_for)
     labels = await _labels(work, database)
     if not labels.annotations:
         raise Invalid(
@@ -67,10 +71,16 @@ async def label(
     return outcome.model_copy(update={"warnings": warnings})
 
 
-def _pause(work: Work[LabelParameters], *announced: EventType) -> Pause:
-    job = job_id(work.task.id)
-    facts = tuple(_fact(work, event_type) for event_type in announced)
-    return Pause(step=COLLECT, waiting_for="answers", result=TaskResult(labeling=job), facts=facts)
+def _pause(
+    work: Work[LabelParameters],
+    tools: LabelingTools,
+    *,
+    step: str = COLLECT,
+    waiting_for: str = ANSWERS,
+    facts: tuple[Fact, ...] = (),
+) -> Pause:
+    result = TaskResult(labeling=job_id(work.task.id))
+    return Pause(step=step, waiting_for=waiting_for, until=tools.until(work), result=result, facts=facts)
 
 
 def _fact(work: Work[LabelParameters], event_type: EventType) -> Fact:

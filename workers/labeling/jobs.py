@@ -16,6 +16,8 @@ from storage.ports import Database, Documents, Query
 from workers.work import Work
 
 BATCH: Final = 500
+WITHOUT_TOOL: Final = "without tool"
+"""The step of a label task whose tool cannot be asked what it has."""
 
 
 def job_id(task: Id) -> Id:
@@ -24,7 +26,12 @@ def job_id(task: Id) -> Id:
 
 
 async def is_over(task: Task, database: Database) -> bool:
-    """Tell whether the job that a label task waits for is closed."""
+    """Tell whether what a label task waits for has come; one whose tool cannot be asked waits for the clock."""
+    return task.step != WITHOUT_TOOL and await is_closed(task, database)
+
+
+async def is_closed(task: Task, database: Database) -> bool:
+    """Tell whether the job of a label task is closed."""
     job = await database.documents(LabelingJob).get(job_id(task.id))
     return job.state is JobState.CLOSED
 

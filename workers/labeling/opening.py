@@ -1,6 +1,6 @@
 """Opening the labeling tools that a deployment names."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Final
@@ -9,22 +9,18 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 
 from storage.labeling.settings import LabelingSettings, ToolKind, ToolSettings
 from storage.ports import Database
+from workers.labeling.label_studio import LabelStudio
 from workers.labeling.tools import LabelingTool
 from workers.labeling.using import LabelingTools
 
-Speak = type[LabelingTool]
+Speak = Callable[[ToolSettings, ClientSession], LabelingTool]
 
-# Each is made of its settings and a session.
-SPOKEN: Final[Mapping[ToolKind, Speak]] = MappingProxyType({})
+SPOKEN: Final[Mapping[ToolKind, Speak]] = MappingProxyType({ToolKind.LABEL_STUDIO: LabelStudio})
 
 
 @asynccontextmanager
 async def labeling_tools(settings: LabelingSettings, *, database: Database) -> AsyncIterator[LabelingTools]:
     """Open the tools; what is not there is found out when it is used."""
     async with ClientSession(timeout=ClientTimeout(total=60.0), cookie_jar=DummyCookieJar()) as session:
-        tools = {name: _spoken(tool, session) for name, tool in settings.labeling_tools.items()}
+        tools = {name: SPOKEN[tool.kind](tool, session) for name, tool in settings.labeling_tools.items()}
         yield LabelingTools(tools, settings, database)
-
-
-def _spoken(tool: ToolSettings, session: ClientSession) -> LabelingTool:
-    raise NotImplementedError(tool, session)

@@ -1,54 +1,92 @@
-"""Taking answers of a tool into the items of a job, and closing the job when all are there."""
+"""Taking what a tool says into the items of a job, and closing the job when all is answered."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from schemas.errors import Conflict, Invalid
-from schemas.labeling import Answer, Answers, JobState, LabelingJob
+from schemas.labeling import Answer, Answers, ItemState, JobState, LabelingItem, LabelingJob
 from schemas.projects import ClassList
+from schemas.schema import derived_id
 from storage.labeling.answers import JobClosed, keep_answers, status_of
 from storage.ports import Clock, Database
+from workers.labeling.tools import Told, Unfit
 
-TOGETHER = 500
+TOGETHER: Final = 500
+REASON_LETTERS: Final = 1_000
 
 
-async def take(job: LabelingJob, answers: Sequence[Answer], *, database: Database, now: Clock) -> tuple[str, ...]:
-    """Keep answers in the items of an open job, and return what is wrong with those that cannot be kept.
+async def take(job: LabelingJob, told: Told, *, database: Database, now: Clock) -> None:
+    """Keep what a tool says in the items of a job that are not sealed.
 
-    An answer that is wrong keeps no other from being taken.
+    An answer that cannot be kept opens its item, which says why; it keeps no other from being taken.
     """
     names = (await database.documents(ClassList).get(job.project)).main_names()
-    wrong: list[str] = []
-    for start in range(0, len(answers), TOGETHER):
-        some = answers[start : start + TOGETHER]
-        try:
-            await _keep(job, some, names=names, now=now, database=database)
-        except Invalid as error:
-            if len(some) == 1:
-                wrong.append(f"{some[0].asset}: {'; '.join(fault.detail for fault in error.faults) or error.detail}")
-                continue
-            for answer in some:
-                wrong += await take(job, [answer], database=database, now=now)
-        except JobClosed:
-            break
-    return tuple(wrong)
+    unfit = [*told.unfit]
+    try:
+        for start in range(0, len(told.answers), TOGETHER):
+            some = told.answers[start : start + TOGETHER]
+            unfit += await _kept(job, some, names=names, now=now, database=database)
+        for refusal in unfit:
+            await _refuse(job, refusal, database=database)
+    except JobClosed:
+        return  # it is being made into a version
 
 
 async def close_if_answered(job: LabelingJob, *, database: Database, now: Clock) -> LabelingJob:
-    """Return a job, closed if none of its items is open any more."""
-    jobs = database.documents(LabelingJob)
-    while job.state is JobState.OPEN and not (await status_of(job, database)).open:
-        closed = job.successor(state=JobState.CLOSED, closed_at=now())
-        try:
-            await jobs.replace(closed, was=job)
-        except Conflict:
-            job = await jobs.get(job.id)
-        else:
-            job = closed
+    """Return a job as it is by now, closed if none of its items is open any more."""
+    if job.state is JobState.OPEN and not (await status_of(job, database)).open:
+        return await closed(job, database=database, now=now)
     return job
 
 
-async def _keep(
+async def closed(job: LabelingJob, *, database: Database, now: Clock) -> LabelingJob:
+    """Return a job closed."""
+    jobs = database.documents(LabelingJob)
+    while job.state is JobState.OPEN:
+        successor = job.successor(state=JobState.CLOSED, closed_at=now())
+        try:
+            await jobs.replace(successor, was=job)
+        except Conflict:
+            job = await jobs.get(job.id)
+        else:
+            job = successor
+    return job
+
+
+async def _kept(
     job: LabelingJob, answers: Sequence[Answer], *, names: dict[str, str], now: Clock, database: Database
-) -> None:
+) -> list[Unfit]:
+    """Keep answers, and return those that cannot be: first together, then, where some are wrong, each on its own."""
     given = Answers.model_construct(answers=tuple(answers))
-    await keep_answers(given, job, names=names, author=job.tool, at=now(), database=database)
+    try:
+        await keep_answers(given, job, names=names, author=job.tool, at=now(), database=database, even_closed=True)
+    except Invalid as error:
+        if len(answers) == 1:
+            reason = " ".join(fault.detail for fault in error.faults) or error.detail
+            return [Unfit(answers[0].asset, reason, answers[0].revision)]
+        middle = len(answers) // 2
+        halves = (answers[:middle], answers[middle:])
+        return [unfit for half in halves for unfit in await _kept(job, half, names=names, now=now, database=database)]
+    return []
+
+
+async def _refuse(job: LabelingJob, unfit: Unfit, *, database: Database) -> None:
+    items = database.documents(LabelingItem)
+    while found := await items.get_many([derived_id(job.id, unfit.asset)]):
+        item = found[0]
+        reason = unfit.reason[:REASON_LETTERS]
+        if item.sealed or unfit.revision < item.revision or (item.refused, item.revision) == (reason, unfit.revision):
+            return
+        opened = item.successor(
+            state=ItemState.OPEN,
+            annotations=(),
+            author=None,
+            answered_at=None,
+            refused=reason,
+            revision=unfit.revision,
+        )
+        try:
+            await items.replace(opened, was=item)
+        except Conflict:
+            continue
+        return

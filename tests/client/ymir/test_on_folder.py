@@ -211,9 +211,22 @@ def test_watching_what_waits_for_people_says_what_they_can_do(ymir: Ymir) -> Non
 
     assert (merging.status, labeling.status) == (0, 0)
     assert f"waits for answers to 3 conflicts. `ymir conflicts {merge.id}` lists them" in merging.err
-    job = f"/v1/projects/cats/labeling/{label.result.labeling}"
-    assert f"waits for answers. `ymir api get {job}` shows how far it is" in labeling.err
-    assert ymir("api", "get", job).status == 0
+    job = label.result.labeling or ""
+    assert f"waits for answers. `ymir labeling show {job} -p cats` shows how far it is" in labeling.err
+    assert ymir("labeling", "show", job).lines[0] == f"job {job}: open, in api"
+
+
+def test_labeling_jobs_are_listed_shown_and_closed(ymir: Ymir) -> None:
+    task = Task.model_validate_json(ymir("label", "train", "--classes", "cat", "--into", "labeled", "--json").out)
+    job = task.result.labeling or ""
+
+    listed, items = ymir("labeling", "list", "--state", "open"), ymir("labeling", "items", job, "--state", "open")
+    closed = ymir("labeling", "close", job)
+
+    assert [line.split()[:4] for line in listed.lines] == [[job, "api", "open", "3"]]
+    assert len(items.lines) == 3
+    assert closed.lines == [f"job {job}: closed, in api", f"0 labeled, 0 skipped, 3 open; task {task.id}"]
+    assert ymir("labeling", "list", "--state", "open").lines == []
 
 
 def test_a_folder_without_data_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
