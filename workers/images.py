@@ -133,10 +133,10 @@ def _inspect(data: bytes, asset: bytes, name: str, limits: Limits) -> ImageRow |
                 return _too_large(name, width, height, limits)
             kind, channels = image.format, len(image.getbands())
             # A TIFF is turned while it is loaded, and nothing is left then that says how.
-            turned = _orientation(image) if kind == TiffImageFile.format else None
+            turned = orientation_of(image) if kind == TiffImageFile.format else None
             image.draft("L", _DRAFT)
             image.load()
-            orientation = turned or _orientation(image)
+            orientation = turned or orientation_of(image)
             perceptual_hash = _difference_hash(image, 1 if turned else orientation)
             width, height = image.size if turned else (width, height)
     if orientation in SIDEWAYS and not turned:
@@ -145,7 +145,8 @@ def _inspect(data: bytes, asset: bytes, name: str, limits: Limits) -> ImageRow |
     return ImageRow(asset, name, width, height, orientation, channels, len(data), media_type, perceptual_hash)
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """Return how the pixels must be turned to be displayed: 1 for a TIFF that is loaded, as it was turned by that."""
     # Looking for it where there is none costs as much as decoding a small picture.
     if image.format != "TIFF" and not image.info.keys() & {"exif", "Raw profile type exif"}:
         return 1

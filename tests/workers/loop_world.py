@@ -92,7 +92,6 @@ class World:
         labels: Sequence[Sequence[AnnotationRow] | None],
         *,
         seed: int = 0,
-        orientation: int = 1,
         hashes: Sequence[bytes] = (),
     ) -> Content:
         """Keep an image for each of the labels (None: not annotated) and return their content."""
@@ -107,7 +106,6 @@ class World:
                     f"{number}.jpg",
                     width=100,
                     height=80,
-                    orientation=orientation,
                     size=len(data),
                     media_type="image/jpeg",
                     perceptual_hash=hashes[number] if hashes else b"",

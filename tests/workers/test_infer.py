@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from schemas.errors import Invalid, NotFound
 from schemas.model_parameters import InferParameters, TrainParameters
@@ -51,15 +52,17 @@ async def test_every_image_is_in_the_layer_those_without_a_find_as_empty(world: 
     assert (found.class_name, found.box, found.confidence) == ("cat", (1.0, 2.0, 3.0, 4.0), 0.75)
 
 
-async def test_finds_on_a_picture_that_is_stored_on_its_side_are_turned_with_it(world: World) -> None:
-    pictures = await world.pictures([None], orientation=6)
+async def test_a_picture_that_is_stored_on_its_side_is_shown_upright(world: World) -> None:
+    pictures = await world.photograph([], width=100, height=80, orientation=6)
     work = await an_attempt(world)
+    work = world.work(work.parameters, {"/source": await world.version(pictures)})
 
-    outcome = await inferred(world, world.work(work.parameters, {"/source": await world.version(pictures)}))
+    outcome = await inferred(world, work)
 
     (row,) = (await world.rows(outcome)).values()
-    # Stored 80 x 100, displayed 100 x 80: what is 2 from the top of the file ends 2 + 4 from the right of the picture.
-    assert row.layers["animals@second"][0].box == (100.0 - 2 - 4, 1.0, 4.0, 3.0)
+    with Image.open(next((work.scratch / "in/assets").rglob("*.jpg"))) as shown:
+        assert (shown.size, dict(shown.getexif())) == ((100, 80), {})
+    assert row.layers["animals@second"][0].box == (1.0, 2.0, 3.0, 4.0)
 
 
 async def test_the_other_layers_stay(world: World) -> None:

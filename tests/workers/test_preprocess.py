@@ -152,7 +152,7 @@ async def test_an_image_that_cannot_be_decoded_is_named(world: World) -> None:
         {"/training/0/ref": broken, "/validation/0": work.task.version_of("/validation/0")},
     )
 
-    with pytest.raises(Invalid, match="1 image cannot be resized") as caught:
+    with pytest.raises(Invalid, match="1 image cannot be turned or resized") as caught:
         await trained(world, work)
 
     assert len(caught.value.faults) == 1

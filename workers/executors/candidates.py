@@ -10,14 +10,13 @@ from storage.cache import BlobCache
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.datasets.restriction import Ids
-from storage.datasets.rows import AnnotationRow, AssetRow, ImageRow
+from storage.datasets.rows import AssetRow, ImageRow
 from workers.executors.infer_result import Found, read_predictions
 from workers.executors.inputs import index_lines, write_images
 from workers.executors.layout import CANDIDATE_INDEX, INFER_RESULT
 from workers.executors.preprocessing import Preprocessor
 from workers.executors.runs import Run
 from workers.executors.scaling import scaled_all
-from workers.formats.frames import to_displayed
 
 Images = dict[bytes, ImageRow]
 """By asset."""
@@ -25,7 +24,7 @@ NOTHING: Final[Mapping[bytes, ImageRow]] = MappingProxyType({})
 
 
 async def write_candidates(
-    content: Content, run: Run, *, library: Library, cache: BlobCache, preprocessor: Preprocessor | None = None
+    content: Content, run: Run, *, library: Library, cache: BlobCache, preprocessor: Preprocessor
 ) -> Images:
     """Write all images of a content with their index into a run's input folder; return them as it sees them."""
     images: Images = {}
@@ -46,18 +45,16 @@ def assets_of(content: Content, *, ids: Ids) -> list[bytes]:
 def read_found(
     run: Run, images: Images, *, classes: Sequence[str] | None, own: Mapping[bytes, ImageRow] = NOTHING
 ) -> Found:
-    """Return what the executor found on each image, in the frame of the image as displayed; raise Invalid.
+    """Return what the executor found on each image, in pixels of the image as displayed; raise Invalid.
 
     ``own`` has the images themselves where the executor saw them in another size.
     """
     found = read_predictions(run.folder.made / INFER_RESULT, images=images, classes=classes)
-    turned: dict[bytes, tuple[AnnotationRow, ...]] = {}
-    for asset, rows in found.annotations.items():
-        seen = images[asset]
-        turned[asset] = tuple(to_displayed(row, seen) for row in rows) if seen.orientation != 1 else rows
-        if asset in own:
-            turned[asset] = scaled_all(turned[asset], was=seen, now=own[asset])
-    return Found(turned, found.unknown_classes, found.class_scores)
+    scaled = {
+        asset: scaled_all(rows, was=images[asset], now=own.get(asset, images[asset]))
+        for asset, rows in found.annotations.items()
+    }
+    return found._replace(annotations=scaled)
 
 
 def _taker(images: Images, index: Path, run: Run) -> Callable[[Sequence[AssetRow]], None]:

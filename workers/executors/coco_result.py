@@ -6,7 +6,6 @@ from typing import Any
 from storage.datasets.rows import AnnotationRow, ImageRow, MaskRow
 from workers.executors.checks import Faults, number
 from workers.executors.mining_result import asset_in
-from workers.formats.frames import is_displayed, stored_size, to_stored
 from workers.formats.parts import box_about
 from workers.formats.rle import mask_row
 
@@ -22,7 +21,6 @@ def coco_predictions(
 ) -> None:
     """Add to ``found`` what a COCO document says; ``faults`` takes what breaks a rule."""
     assets = _assets(told, images, faults)
-    sizes = {identity: _size(entry) for identity, entry in _by_id(told, "images").items()}
     categories = _by_id(told, "categories")
     found.update((asset, []) for asset in assets.values())
     for position, entry in enumerate(told["annotations"]):
@@ -31,7 +29,6 @@ def coco_predictions(
             faults.add(where, "It must be an object.")
             continue
         asset = assets.get(_identity(entry.get("image_id")))
-        stated = sizes.get(_identity(entry.get("image_id")))
         category = categories.get(_identity(entry.get("category_id")), {}).get("name")
         if asset is None:
             faults.add(f"{where}.image_id", f"There is no image {entry.get('image_id')!r}.")
@@ -39,7 +36,8 @@ def coco_predictions(
             faults.add(f"{where}.category_id", f"There is no category {entry.get('category_id')!r}.")
         else:
             row = _row(entry, category.strip().lower(), where, faults)
-            found[asset] += [] if row is None else _placed(row, images[asset], stated, where, faults)
+            if row is not None and _fits(row, images[asset], where, faults):
+                found[asset].append(row)
 
 
 def _identity(told: object) -> int | str | None:
@@ -80,22 +78,14 @@ def _row(entry: Mapping[str, Any], class_name: str, where: str, faults: Faults) 
     return row._replace(box=box_about(row)) if box is None else row
 
 
-def _placed(
-    row: AnnotationRow, image: ImageRow, stated: tuple[int, int] | None, where: str, faults: Faults
-) -> list[AnnotationRow]:
-    """Return an annotation in the frame of the file as stored, nothing if its mask is of another picture."""
-    if row.mask is not None:  # it says itself how large its picture is
-        stated = row.mask.width, row.mask.height
-    if row.mask is not None and image.width and stated not in {(image.width, image.height), stored_size(image)}:
-        told = f"The mask has {row.mask.width} x {row.mask.height} pixels, its image {image.width} x {image.height}."
-        faults.add(f"{where}.segmentation.size", told)
-        return []
-    return [to_stored(row, image) if image.orientation != 1 and is_displayed(stated, image) else row]
-
-
-def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
-    width, height = entry.get("width"), entry.get("height")
-    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
+def _fits(row: AnnotationRow, image: ImageRow, where: str, faults: Faults) -> bool:
+    mask = row.mask
+    # Segments without a description do not know how large the image is.
+    if mask is None or not image.width or (mask.width, mask.height) == (image.width, image.height):
+        return True
+    told = f"The mask has {mask.width} x {mask.height} pixels, its image {image.width} x {image.height}."
+    faults.add(f"{where}.segmentation.size", told)
+    return False
 
 
 def _keypoints(told: object, where: str, faults: Faults) -> tuple[float, ...]:

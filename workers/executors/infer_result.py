@@ -33,7 +33,7 @@ class Found(NamedTuple):
 
 
 def read_predictions(path: Path, *, images: Mapping[bytes, ImageRow], classes: Collection[str] | None) -> Found:
-    """Return what ``infer-result.json`` says, in the frame of the files as they are stored.
+    """Return what ``infer-result.json`` says, in pixels of the images as the executor saw them.
 
     The form is the one for detection, or COCO's for segmentation. Images that it leaves out have nothing found on
     them. Of other classes than ``classes`` nothing is kept; None keeps all that can be names of classes. Raise Invalid
@@ -155,8 +155,7 @@ def _class_scores(box: Mapping[str, Any], classes: int | None, where: str, fault
 def _misplaced(x: float, y: float, width: float, height: float, image: ImageRow) -> str:
     if width < 0 or height < 0:
         return f"A box is not negative: it is {width:g} x {height:g}."
-    # Segments without a description do not know how large the image is. A turned image may be meant either way round.
-    longest = max(image.width, image.height)
-    if longest and (x > longest or y > longest or x + width < 0 or y + height < 0):
+    # Segments without a description do not know how large the image is.
+    if image.width and (x > image.width or y > image.height or x + width < 0 or y + height < 0):
         return f"The box lies outside of the image of {image.width} x {image.height} pixels."
     return ""

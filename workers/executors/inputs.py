@@ -52,11 +52,12 @@ async def write_images(
     *,
     cache: BlobCache,
     each: Callable[[Sequence[AssetRow]], None],
-    preprocessor: Preprocessor | None = None,
+    preprocessor: Preprocessor,
 ) -> None:
-    """Link every image into the input folder; ``each`` is called in a thread for some at a time, in their order.
+    """Bring every image into the input folder; ``each`` is called in a thread for some at a time, in their order.
 
-    A preprocessor writes files of its own in the place of some images; ``each`` is told of what the executor sees.
+    What the preprocessor leaves alone is linked, of others it writes files of its own; ``each`` is told of what the
+    executor sees.
     """
     batch: list[AssetRow] = []
     async for row in rows:
@@ -146,20 +147,17 @@ async def _write_batch(
     *,
     cache: BlobCache,
     each: Callable[[Sequence[AssetRow]], None],
-    preprocessor: Preprocessor | None,
+    preprocessor: Preprocessor,
 ) -> None:
     digests: list[Digest] = [f"sha256:{row.asset}" for row in rows]
     with scratch_errors():
         async with cache.use(digests) as paths:
             targets = [folder.given / image_path(row) for row in rows]
-            if preprocessor is None:
-                await asyncio.to_thread(_link_all, paths, targets)
-            else:
-                rows = await _preprocessed(rows, paths, targets, preprocessor)
-        await asyncio.to_thread(each, rows)
+            seen = await _made(rows, paths, targets, preprocessor)
+        await asyncio.to_thread(each, seen)
 
 
-async def _preprocessed(
+async def _made(
     rows: Sequence[AssetRow], paths: Sequence[Path], targets: Sequence[Path], preprocessor: Preprocessor
 ) -> Sequence[AssetRow]:
     """Return images as the executor sees them, their files made or linked."""

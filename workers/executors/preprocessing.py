@@ -1,4 +1,4 @@
-"""Preprocessing: images made smaller before an executor sees them, in files of the attempt, never in the store."""
+"""Preprocessing: images made upright and smaller before an executor sees them, in files of the attempt alone."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from schemas.model_parameters import Preprocess
 from storage.datasets.rows import AssetRow, ImageRow
 from workers.executors.resizing import Resize, resize_all
 from workers.executors.runs import PREPARED
-from workers.executors.scaling import resized, scaled_all
+from workers.executors.scaling import as_seen, scaled_all
 from workers.image_pool import ImagePool
 from workers.work import P_co, Work
 
@@ -25,7 +25,7 @@ class Preprocessor:
 
     def __init__(
         self,
-        preprocess: Preprocess,
+        preprocess: Preprocess | None,
         *,
         pool: ImagePool,
         total: int,
@@ -44,17 +44,18 @@ class Preprocessor:
 
     def row(self, row: AssetRow) -> AssetRow:
         """Return an asset as the executor sees it: the same if it is left alone."""
-        image = resized(row.image, self._preprocess)
+        image = as_seen(row.image, self._preprocess)
         if image is row.image:
             return row
-        self.resized += 1
-        if self._own is not None:
-            self._own[row.image.asset] = row.image
+        if (image.width, image.height) != (row.image.width, row.image.height):
+            self.resized += 1
+            if self._own is not None:
+                self._own[row.image.asset] = row.image
         layers = {name: scaled_all(rows, was=row.image, now=image) for name, rows in row.layers.items()}
         return row._replace(image=image, layers=layers)
 
     async def make(self, images: Sequence[tuple[AssetRow, Path, Path]]) -> None:
-        """Write the files of images that get another size, each from one file into another.
+        """Write the files of images that are not left alone, each from one file into another.
 
         Raise Invalid naming those that cannot be decoded.
         """
@@ -64,19 +65,20 @@ class Preprocessor:
         reasons = [reason for part in told for reason in part]
         faults = [Fault(reason, row.asset) for (row, *_), reason in zip(images, reasons, strict=True) if reason]
         if faults:
+            count, first = counted(len(faults), "image"), faults[0]
             raise Invalid(
-                f"{counted(len(faults), 'image')} cannot be resized, as {faults[0].pointer}: {faults[0].detail}.",
-                step="Exclude them, or leave preprocess out.",
+                f"{count} cannot be turned or resized, as {first.pointer}: {first.detail}.",
+                step="Exclude them.",
                 faults=faults[:FAULTS_TOLD],
             )
 
     def saw(self, count: int) -> None:
-        """Be told that so many more images are done, whether they got another size or not."""
+        """Be told that so many more images are done, whether they were left alone or not."""
         self._seen += count
         self._progress(min(1.0, self._seen / max(1, self._total)))
 
     def _order(self, image: ImageRow, source: Path, target: Path) -> Resize:
-        now = resized(image, self._preprocess)
+        now = as_seen(image, self._preprocess)
         return Resize(source, target, now.width, now.height, image.orientation, image.media_type)
 
 
@@ -87,14 +89,13 @@ def preprocessor_of(
     total: int,
     pool: ImagePool,
     own: dict[bytes, ImageRow] | None = None,
-) -> Preprocessor | None:
-    """Return what makes so many images of a task as is asked, telling the task's progress; None for nothing to do."""
-    if preprocess is None:
-        return None
+) -> Preprocessor:
+    """Return what makes so many images of a task upright, and as small as is asked, telling the task's progress."""
+    phase = "preparing" if preprocess is None else "preprocessing"
     return Preprocessor(
         preprocess,
         pool=pool,
         total=total,
-        progress=lambda fraction: work.progress(PREPARED * fraction, "preprocessing"),
+        progress=lambda fraction: work.progress(PREPARED * fraction, phase),
         own=own,
     )

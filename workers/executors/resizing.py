@@ -1,4 +1,4 @@
-"""Resizing: copies of image files in another size, upright; done in the processes of the image pool."""
+"""Resizing: copies of image files, upright and in another size; done in the processes of the image pool."""
 
 import warnings
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def resize_all(orders: Sequence[Resize]) -> list[str]:
 
 def _resize(order: Resize) -> str:
     if order.media_type not in SAVED_AS:
-        return f"pictures of the type {order.media_type!r} are not resized"
+        return f"pictures of the type {order.media_type!r} are not turned or resized"
     try:
         picture = _made(order)
     except Exception as error:  # noqa: BLE001 - decoders of foreign bytes raise whatever they like

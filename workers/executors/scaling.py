@@ -1,4 +1,4 @@
-"""Scaling: an image row and its annotations as they are once the picture has another size."""
+"""What an executor sees of a picture: its image row and annotations once it is upright and has another size."""
 
 import math
 from collections.abc import Sequence
@@ -11,22 +11,31 @@ from storage.datasets.rows import AnnotationRow, ImageRow, MaskRow
 from workers.formats.rle import mask_of
 
 
-def resized(image: ImageRow, preprocess: Preprocess) -> ImageRow:
-    """Return an image as it is given to an executor: the same if it is left alone, else upright and of its new size.
+def as_seen(image: ImageRow, preprocess: Preprocess | None) -> ImageRow:
+    """Return an image as an executor sees it, upright and of its new size: the same if its file is left alone.
 
     The longer side has the length asked for to the pixel, the shorter one is rounded and never 0.
     """
-    longer, wanted = max(image.width, image.height), preprocess.long_side
-    if not longer or longer == wanted or (longer < wanted and not preprocess.enlarge):
+    size = width, height = _size(image, preprocess)
+    if image.orientation == 1 and size == (image.width, image.height):
         return image
-    width, height = (max(1, round(side * wanted / longer)) for side in (image.width, image.height))
     return image._replace(width=width, height=height, orientation=1)
 
 
 def scaled_all(rows: Sequence[AnnotationRow], *, was: ImageRow, now: ImageRow) -> tuple[AnnotationRow, ...]:
     """Return annotations of a displayed picture as those of the same picture in another size."""
+    if (was.width, was.height) == (now.width, now.height):
+        return tuple(rows)
     across, down = now.width / was.width, now.height / was.height
     return tuple(_scaled(row, across, down, now) for row in rows)
+
+
+def _size(image: ImageRow, preprocess: Preprocess | None) -> tuple[int, int]:
+    longer = max(image.width, image.height)
+    if preprocess is None or not longer or (longer < preprocess.long_side and not preprocess.enlarge):
+        return image.width, image.height
+    width, height = (max(1, round(side * preprocess.long_side / longer)) for side in (image.width, image.height))
+    return width, height
 
 
 def _scaled(row: AnnotationRow, across: float, down: float, now: ImageRow) -> AnnotationRow:

@@ -48,7 +48,7 @@ async def write_training_input(
     export_format: ExportFormat,
     library: Library,
     cache: BlobCache,
-    preprocessor: Preprocessor | None = None,
+    preprocessor: Preprocessor,
 ) -> TrainingInput:
     """Write both sets into a run's input folder; raise Invalid if there is no object of the classes to learn from."""
     writers = [
@@ -65,7 +65,7 @@ async def write_training_input(
             f"There is no object of {', '.join(classes)} on the {training.images} images for training.",
             step="Name other classes, or sources that have these.",
         )
-    return TrainingInput(training, validation, preprocessor.resized if preprocessor else 0)
+    return TrainingInput(training, validation, preprocessor.resized)
 
 
 async def _rows(content: Content, layer: LayerName, library: Library) -> AsyncIterator[AssetRow]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from workers.images import orientation_of, turned_upright
 from workers.mining.pool import Floats
 
 SIDE: Final = 64
@@ -20,7 +21,7 @@ DIMENSIONS: Final = COLOURS**3 + CELLS**2 * DIRECTIONS
 
 
 def pixel_features(paths: Sequence[Path]) -> Floats:
-    """Return a row for each image file; zeros for one that cannot be read.
+    """Return a row for each image file, of the picture as displayed; zeros for one that cannot be read.
 
     The first 64 numbers are the roots of the shares of 4 x 4 x 4 colours; the others, for each of 4 x 4 cells, the
     roots of the shares of 8 directions of its edges, weighted by their strength: so distances are Hellinger's.
@@ -33,6 +34,7 @@ def _features(path: Path) -> Floats:
         with Image.open(path) as image:
             image.draft("RGB", (2 * SIDE, 2 * SIDE))
             small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+            small = turned_upright(small, orientation_of(image))
     except Exception:  # noqa: BLE001 - decoders of foreign bytes raise whatever they like, and these were decoded before
         return np.zeros(DIMENSIONS, np.float32)
     pixels = np.asarray(small)

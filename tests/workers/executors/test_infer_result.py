@@ -5,14 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import Invalid
-from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import ImageRow
 from workers.executors.infer_result import Found, read_predictions
 
@@ -81,19 +79,6 @@ def test_key_points_are_read_from_coco(path: Path) -> None:
     assert (row.box, row.keypoints) == ((1.0, 2.0, 3.0, 4.0), (1.0, 2.0, 2.0, 0.0, 0.0, 0.0))
 
 
-def test_a_mask_of_a_displayed_picture_is_turned_back_to_the_stored_one(path: Path) -> None:
-    sideways = {ASSET: ImageRow(ASSET, width=100, height=50, orientation=6)}
-    path.write_bytes(orjson.dumps(coco(segmentation={"size": [50, 100], "counts": [0, 1, 4999]})))
-
-    (row,) = read_predictions(path, images=sideways, classes=["cat"]).annotations[ASSET]
-
-    # Orientation 6: the top left of what is displayed is stored at the bottom left.
-    assert row.mask is not None
-    assert (row.mask.height, row.mask.width) == (100, 50)
-    assert np.argwhere(pixels_of(row.mask)).tolist() == [[99, 0]]
-    assert row.box == (0.0, 99.0, 1.0, 1.0)
-
-
 @pytest.mark.parametrize(
     ("told", "where"),
     [
@@ -103,6 +88,7 @@ def test_a_mask_of_a_displayed_picture_is_turned_back_to_the_stored_one(path: Pa
         (detection(box=[1, 2, 3, 4]), ".boxes[0]"),
         (detection(box={"x": 1, "y": 1, "w": -1, "h": 1}), "not negative"),
         (detection(box={"x": 101, "y": 1, "w": 1, "h": 1}), "outside of the image of 100 x 50"),
+        (detection(box={"x": 1, "y": 51, "w": 1, "h": 1}), "outside of the image of 100 x 50"),
         (detection(class_name=""), ".boxes[0].class_name"),
         ({"detection": {NAME: 7}}, "list of boxes"),
         ({"detection": {"a.jpg": {}}}, "no such image"),
@@ -115,6 +101,7 @@ def test_a_mask_of_a_displayed_picture_is_turned_back_to_the_stored_one(path: Pa
         (coco(segmentation={"size": [2, 3], "counts": [1]}), "annotations[0].segmentation"),
         (coco(segmentation=7), "annotations[0].segmentation"),
         (coco(segmentation={"size": [2, 3], "counts": [1, 2, 3]}), "The mask has 3 x 2 pixels, its image 100 x 50"),
+        (coco(segmentation={"size": [100, 50], "counts": [5000]}), "The mask has 50 x 100 pixels, its image 100 x 50"),
         (coco(keypoints=[1, 2]), "annotations[0].keypoints"),
         ([], "must hold an object"),
         (b'{"detection": NaN}', "line 1: it is not JSON"),

@@ -14,6 +14,7 @@ from tests.workers.loop_world import World, a_world
 from workers.executors import inputs
 from workers.executors.inputs import image_path, write_images
 from workers.executors.layout import RunFolder
+from workers.executors.preprocessing import Preprocessor
 
 
 @pytest.fixture
@@ -32,7 +33,9 @@ async def written(world: World, *, images: int) -> tuple[RunFolder, list[AssetRo
         rows.extend(some)
 
     cache = BlobCache(world.blobs, world.folder / "cache", 1)
-    await write_images(world.library.rows(content, layers=[]), folder, cache=cache, each=take)
+    preprocessor = Preprocessor(None, pool=world.pool, total=images, progress=lambda _: None)
+    found = world.library.rows(content, layers=[])
+    await write_images(found, folder, cache=cache, each=take, preprocessor=preprocessor)
     return folder, rows
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.model_parameters import Preprocess
 from storage.datasets.mask_pixels import pixels_of
 from storage.datasets.rows import AnnotationRow, ImageRow
-from workers.executors.scaling import resized, scaled_all
+from workers.executors.scaling import as_seen, scaled_all
 from workers.formats.rle import mask_of
 
 ASSET = bytes(32)
@@ -41,16 +41,23 @@ def scaled(row: AnnotationRow, *, was: ImageRow, now: ImageRow) -> AnnotationRow
 def test_the_longer_side_becomes_what_is_asked(
     size: tuple[int, int], asked: Preprocess, becomes: tuple[int, int]
 ) -> None:
-    image = resized(an_image(*size), asked)
+    image = as_seen(an_image(*size), asked)
 
     assert (image.width, image.height) == becomes
 
 
-def test_an_image_that_is_left_alone_stays_on_its_side_and_another_is_upright() -> None:
-    small, large = an_image(80, 40, orientation=6), an_image(800, 400, orientation=6)
+@pytest.mark.parametrize("preprocess", [None, Preprocess(long_side=100)])
+def test_an_image_is_left_alone_only_if_it_is_upright(preprocess: Preprocess | None) -> None:
+    upright, sideways = an_image(80, 40), an_image(80, 40, orientation=6)
 
-    assert resized(small, Preprocess(long_side=100)) is small
-    assert resized(large, Preprocess(long_side=100)).orientation == 1
+    assert as_seen(upright, preprocess) is upright
+    assert as_seen(sideways, preprocess) == upright
+
+
+def test_what_is_only_turned_keeps_its_annotations_to_the_bit() -> None:
+    row = AnnotationRow(box=(1.1, 2.2, 3.3, 4.4), rotation=0.7, mask=mask_of(np.ones((200, 400), np.bool_)))
+
+    assert scaled(row, was=an_image(orientation=6), now=an_image()) is row
 
 
 def test_every_place_is_scaled() -> None:
@@ -102,7 +109,7 @@ def test_there_and_back_again_is_where_it_began(
     width: int, height: int, side: int, box: tuple[float, float, float, float], rotation: float
 ) -> None:
     was = an_image(width, height)
-    now = resized(was, Preprocess(long_side=side, enlarge=True))
+    now = as_seen(was, Preprocess(long_side=side, enlarge=True))
     row = AnnotationRow(box=box, rotation=0.0, polygons=((*box, 1.0, 2.0),))
 
     back = scaled(scaled(row, was=was, now=now), was=now, now=was)
