@@ -15,6 +15,7 @@ from schemas.outcomes import Outcome
 from tests.workers.loop_world import CAT, DOG, TRAINS, World, a_world, config_of, python
 from workers.handlers.mine import mine
 from workers.handlers.train import train
+from workers.images import turned_upright
 from workers.mining.embeddings import read_embeddings
 from workers.mining.pixels import DIMENSIONS, pixel_features
 from workers.work import Work
@@ -230,3 +231,22 @@ def test_pixels_tell_colours_and_edges_apart(tmp_path: Path) -> None:
     assert distances[0, 3] == 0
     assert min(distances[0, 1], distances[0, 2], distances[1, 2]) > 0.5
     assert not features[4].any()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_pixels_are_those_of_the_picture_as_displayed(tmp_path: Path, kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stripes = np.zeros((128, 128, 3), np.uint8)
+    stripes[0:64:8, :64] = 255
+    shown = Image.fromarray(stripes)
+    stored = turned_upright(shown, {6: 8, 8: 6}.get(orientation, orientation))
+    shown.save(tmp_path / "shown", "PNG")
+    stored.save(tmp_path / "stored", kind, exif=exif, **({"quality": 100} if kind == "JPEG" else {}))
+    stored.save(tmp_path / "sideways", "PNG")
+
+    upright, turned, sideways = pixel_features([tmp_path / name for name in ("shown", "stored", "sideways")])
+
+    assert ((upright - turned) ** 2).sum() < 0.05
+    assert ((upright - sideways) ** 2).sum() > 0.5
