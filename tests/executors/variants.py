@@ -162,9 +162,11 @@ VARIANTS: Final = {
     ),
     "finds with percent": Variant('float(config["confidence"])}', "80}", INFER, {"found-scores", "infer-accepted"}),
     "scores the classes by name": Variant(
-        '"score": float', '"class_scores": {"square": 1}, "score": float', INFER, {"class-scores"}
+        '"score": float', '"class_scores": {"square": 1}, "score": float', INFER, {"class-scores", "infer-accepted"}
     ),
-    "scores too few classes": Variant('"score": float', '"class_scores": [1], "score": float', INFER, {"class-scores"}),
+    "scores too few classes": Variant(
+        '"score": float', '"class_scores": [1], "score": float', INFER, {"class-scores", "infer-accepted"}
+    ),
     "finds without scores": Variant(
         ', "score": float(config["confidence"])', "", INFER, {"found-scores", "infer-accepted"}
     ),
