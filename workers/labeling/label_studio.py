@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import structlog
@@ -14,7 +14,7 @@ from schemas.errors import Invalid, NotFound
 from schemas.labeling import LabelingItem, LabelingJob
 from schemas.schema import AssetId
 from storage.labeling.settings import ToolSettings
-from workers.labeling.label_studio_answers import changed_at, told_of
+from workers.labeling.label_studio_answers import changed_at, is_touched, told_of
 from workers.labeling.label_studio_calls import PAGE, Answered, Calls
 from workers.labeling.label_studio_project import (
     KEPT,
@@ -35,9 +35,22 @@ ACTIONS: Final = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELET
 # A change may be seen this much after one that bears a later instant.
 OVERLAP: Final = timedelta(seconds=60)
 SETTLED: Final = "="
+SINCE: Final = "greater_or_equal"
 CLOSED: Final = "This labeling job is closed: what is labeled from now on is not taken."
 
 Json = dict[str, Any]
+
+
+class Reading(NamedTuple):
+    """How much of tasks is read, and of how many at once."""
+
+    query: Mapping[str, str]
+    page: int
+
+
+LIGHT: Final = Reading({"include": "id,created_at,updated_at"}, 1_000)
+WHOLE: Final = Reading({"fields": "all"}, PAGE)
+
 log = structlog.get_logger(__name__)
 
 
@@ -68,19 +81,18 @@ class LabelStudio:
 
     async def answers(self, job: LabelingJob) -> AsyncIterator[Told]:
         """Yield what changed, the oldest first: whatever changes meanwhile comes later, or once more."""
-        since, page, operator = _since(job.tool_cursor), 1, _operator(job.tool_cursor)
-        while True:
-            found = await self._changed(job.tool_project, since, operator=operator, page=page)
-            tasks = found.value["tasks"]
-            if not tasks:
-                return
-            last = changed_at(tasks[-1])
-            yield (await self._told(tasks))._replace(cursor=_cursor(last, found.date))
-            if len(tasks) < PAGE:
-                return
-            # The next page begins where this one ends, not where it ended before others were changed.
-            page = page + 1 if last == since else 1
-            since, operator = last, "greater_or_equal"
+        since, operator, cursor = _since(job.tool_cursor), _operator(job.tool_cursor), ""
+        # Tasks that nobody touched yet are many, and cost a hundred times as much to read with all that they have.
+        async for found in self._changed(job, LIGHT, since=since, operator=operator):
+            if touched := next((task for task in found.value["tasks"] if is_touched(task)), None):
+                break
+            cursor = _cursor(found)
+        else:
+            if cursor:
+                yield Told(cursor=cursor)
+            return
+        async for found in self._changed(job, WHOLE, since=changed_at(touched), operator=SINCE):
+            yield (await self._told(found.value["tasks"]))._replace(cursor=_cursor(found))
 
     async def heard(self, job: LabelingJob, body: bytes) -> Told:
         """Read the task that a hook names, or, where it names none, as one of deletions, what changed."""
@@ -176,13 +188,29 @@ class LabelStudio:
         hooks: list[Json] = (await self._calls.get("/api/webhooks/", {"project": str(project)})).value
         return hooks
 
-    async def _changed(self, project: str, since: datetime | None, *, operator: str, page: int) -> Answered:
-        query = {"project": project, "fields": "all", "page_size": str(PAGE), "page": str(page)}
-        try:
-            return await self._page({**query, "query": _query("updated_at", since=since, operator=operator)})
-        except NotFound as error:
-            step = "Close the job to keep what was taken before, or cancel its task."
-            raise Invalid(f"The project {project} is gone from Label Studio.", step=step) from error
+    async def _changed(
+        self, job: LabelingJob, reading: Reading, *, since: datetime | None, operator: str
+    ) -> AsyncIterator[Answered]:
+        """Yield pages of tasks by when they changed: each begins where the one before ended.
+
+        Numbered pages would lose a task whenever another is changed, and so leaves the page that it was on.
+        """
+        page = 1
+        while True:
+            query = {"project": job.tool_project, "page_size": str(reading.page), "page": str(page), **reading.query}
+            try:
+                found = await self._page({**query, "query": _query("updated_at", since=since, operator=operator)})
+            except NotFound as error:
+                step = "Close the job to keep what was taken before, or cancel its task."
+                raise Invalid(f"The project {job.tool_project} is gone from Label Studio.", step=step) from error
+            tasks = found.value["tasks"]
+            if tasks:
+                yield found
+            if len(tasks) < reading.page:
+                return
+            last = changed_at(tasks[-1])
+            page = page + 1 if last == since else 1
+            since, operator = last, SINCE
 
     async def _page(self, query: Mapping[str, str]) -> Answered:
         """Return a page of tasks; one after the last has none."""
@@ -237,10 +265,11 @@ def _query(order: str, *, since: datetime | None = None, operator: str = "") -> 
     return orjson.dumps(query).decode()
 
 
-def _cursor(last: datetime, date: str) -> str:
+def _cursor(found: Answered) -> str:
     """Return how far the tool was read: what is settled is so old that nothing can appear before it any more."""
+    last = changed_at(found.value["tasks"][-1])
     try:
-        is_settled = parsedate_to_datetime(date) - last > OVERLAP
+        is_settled = parsedate_to_datetime(found.date) - last > OVERLAP
     except (TypeError, ValueError):
         is_settled = False
     return f"{SETTLED if is_settled else ''}{last.isoformat()}"
@@ -254,7 +283,7 @@ def _since(cursor: str) -> datetime | None:
 
 
 def _operator(cursor: str) -> str:
-    return "greater" if cursor.startswith(SETTLED) else "greater_or_equal"
+    return "greater" if cursor.startswith(SETTLED) else SINCE
 
 
 def _loaded(body: bytes) -> object:

@@ -45,13 +45,18 @@ def changed_at(task: Json) -> datetime:
     return datetime.fromisoformat(task["updated_at"])
 
 
+def is_touched(task: Json) -> bool:
+    """Tell whether anything became of a task since it was made."""
+    return changed_at(task) - datetime.fromisoformat(task["created_at"]) >= UNTOUCHED
+
+
 def _said(task: Json, authors: Mapping[int, str]) -> Answer | Unfit | None:
     data = task.get("data")
     asset = data.get("asset") if isinstance(data, dict) else None
     if not isinstance(asset, str):
         return None  # somebody put it there: it is none of ours
     work = [entry for entry in task.get("annotations") or () if not _is_rejected(entry)]
-    if not work and changed_at(task) - datetime.fromisoformat(task["created_at"]) < UNTOUCHED:
+    if not work and not is_touched(task):
         return None
     revision = revision_of(task)
     try:
