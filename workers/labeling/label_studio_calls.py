@@ -13,7 +13,6 @@ from aiohttp import ClientError, ClientResponse, ClientSession
 from schemas.errors import Invalid, NotFound, Unavailable
 from storage.labeling.settings import ToolSettings
 
-PAGE: Final = 100
 SETTING: Final = "YMIR_LABELING_TOOLS"
 SAID_LETTERS: Final = 500
 _LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})

@@ -24,7 +24,7 @@ from tests.servers.process import free_port
 from tests.servers.studio_annotator import Annotator, annotating, rectangle
 from tests.workers.loop_world import CAT, DOG, World, a_world
 from workers.handlers.label import label
-from workers.labeling import label_studio
+from workers.labeling import label_studio, label_studio_tasks
 from workers.labeling.jobs import job_id
 from workers.labeling.label_studio import LabelStudio
 from workers.labeling.using import LabelingTools
@@ -304,7 +304,7 @@ async def test_changes_are_read_a_page_at_a_time_and_only_once(studio: Studio, m
     for reading in ("LIGHT", "WHOLE"):
         usual = getattr(label_studio, reading)
         monkeypatch.setattr(label_studio, reading, usual._replace(page=2))
-    monkeypatch.setattr(label_studio, "OVERLAP", timedelta(seconds=-60))  # settled at once
+    monkeypatch.setattr(label_studio_tasks, "OVERLAP", timedelta(seconds=-60))  # settled at once
     work = await studio.work(*[None] * 7)
     person, tasks = await studio.opened(work)
     for task in tasks[:5]:
