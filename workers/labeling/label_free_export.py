@@ -29,7 +29,7 @@ COCO: Final = 4
 """The type of such an export."""
 DOCUMENT: Final = "annotations/stuff_images.json"
 TOGETHER: Final = 500
-LIMITS: Final = ArchiveLimits(size=16 << 30, ratio=200.0, members=10_000)
+LIMITS: Final = ArchiveLimits(size=16 << 30, ratio=200.0, members=1_000)
 _ASSET: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -73,7 +73,7 @@ def told_of(archive: Path, scratch: Path, *, form: Form) -> Iterator[Told]:
         raise Invalid("The export of LabelFree cannot be read.", step=step, faults=document.faults[:100])
     labels: ParsePart = CocoLabels({DOCUMENT: document.categories})
     parse = partial(labels, unpacked / DOCUMENT, name=DOCUMENT, image=None)
-    parts = document.parts()
+    parts = document.parts() if names else iter(())
     while some := [*islice(parts, TOGETHER)]:
         said = [_said(_asset_of(names[place]), part, parse=parse, form=form) for place, part in some]
         yield Told(
