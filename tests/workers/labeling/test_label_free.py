@@ -248,6 +248,24 @@ async def _run_unless_killed(place: Place, work: Work[LabelParameters]) -> Outco
     return None
 
 
+async def test_opened_again_the_images_that_were_not_found_come_from_the_same_storage(place: Place) -> None:
+    await place.opened(await place.work(None, None))
+    missing = sorted(place.server.project.tasks)[0]
+    place.server.forget()
+    place.server.missing = frozenset({Path(missing).stem})
+    work = await place.work(None, None)
+
+    await place.opened(work)
+    found_first = len(place.server.project.tasks)
+    place.server.missing = frozenset()
+    work.task = work.task.model_copy(update={"step": ""})
+    await place.opened(work)
+
+    assert found_first == 1
+    assert len(place.server.project.tasks) == 2
+    assert len(place.server.storages) == 2
+
+
 async def test_a_closed_job_takes_what_is_labeled_and_the_rest_is_unanswered(place: Place) -> None:
     work = await place.work(None, None, None)
     one, *_ = await place.opened(work)
