@@ -250,7 +250,7 @@ async def _run_unless_killed(place: Place, work: Work[LabelParameters]) -> Outco
 
 async def test_opened_again_the_images_that_were_not_found_come_from_the_same_storage(place: Place) -> None:
     await place.opened(await place.work(None, None))
-    missing = sorted(place.server.project.tasks)[0]
+    missing = min(place.server.project.tasks)
     place.server.forget()
     place.server.missing = frozenset({Path(missing).stem})
     work = await place.work(None, None)
