@@ -65,6 +65,11 @@ async def status_of(job: LabelingJob, database: Database) -> JobStatus:
     return JobStatus(job=job, open=open_, labeled=labeled, skipped=skipped)
 
 
+async def count_open(job: LabelingJob, database: Database) -> int:
+    """Return how many items of a job are not answered."""
+    return await database.documents(LabelingItem).count(Query(equal={"job": job.id, "state": ItemState.OPEN}))
+
+
 async def _items(
     documents: Documents[LabelingItem], job: LabelingJob, wanted: Mapping[AssetId, Answer]
 ) -> dict[AssetId, LabelingItem]:

@@ -1,9 +1,10 @@
 """The labeling tools of a deployment: the same for the gateway and for every worker."""
 
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveFloat, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveFloat, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.schema import Name
@@ -31,6 +32,31 @@ class ToolSettings(BaseModel):
     token: SecretStr
     hook_secret: SecretStr | None = None
     """``whsec_…``: hooks are refused unless they are signed by it as Standard Webhooks has it."""
+    folder: Path | None = None
+    """For LabelFree: a folder that every worker and LabelFree see, as the workers do."""
+    folder_in_tool: PurePosixPath | None = None
+    """The same folder as LabelFree sees it."""
+
+    @property
+    def folders(self) -> tuple[Path, PurePosixPath]:
+        """The folder as the workers see it, and as LabelFree does; raise ValueError where it is not set."""
+        there, in_tool = self.folder, self.folder_in_tool
+        if there is None or in_tool is None or not there.is_absolute() or not in_tool.is_absolute():
+            message = (
+                f"{ToolKind.LABEL_FREE} needs two absolute paths of one folder: folder, as the workers see it, and "
+                "folder_in_tool, as LabelFree does"
+            )
+            raise ValueError(message)
+        return there, in_tool
+
+    @model_validator(mode="after")
+    def _has_its_folder(self) -> Self:
+        if self.kind is ToolKind.LABEL_FREE:
+            _ = self.folders
+        elif self.folder is not None or self.folder_in_tool is not None:
+            message = f"folder and folder_in_tool are for {ToolKind.LABEL_FREE}; {self.kind} gets images by links"
+            raise ValueError(message)
+        return self
 
 
 class LabelingSettings(BaseSettings):
@@ -42,7 +68,8 @@ class LabelingSettings(BaseSettings):
 
     labeling_tools: dict[Name, ToolSettings] = {}
     """The tools that label tasks may name, as JSON:
-    ``{"studio": {"kind": "label_studio", "url": "https://host:8080", "token": "…"}}``."""
+    ``{"studio": {"kind": "label_studio", "url": "https://host:8080", "token": "…"}}``; one of the kind ``label_free``
+    has ``folder`` and ``folder_in_tool`` as well."""
     public_url: str = "http://127.0.0.1:8080"
     """How labeling tools reach the gateway."""
     labeling_poll_seconds: PositiveFloat = 60.0

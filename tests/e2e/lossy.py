@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientError, ClientSession, web
 
 
 class Lossy:
@@ -52,8 +52,11 @@ class Lossy:
 
     async def _deliver(self, path: str, body: bytes) -> None:
         await asyncio.sleep(self._random.uniform(0, self._longest_seconds))
-        async with ClientSession() as session, session.post(f"{self.to}{path}", data=body) as answer:
-            self.answers.append(answer.status)
+        try:
+            async with ClientSession() as session, session.post(f"{self.to}{path}", data=body) as answer:
+                self.answers.append(answer.status)
+        except ClientError:
+            self.dropped += 1  # nobody is there
 
 
 @asynccontextmanager

@@ -65,7 +65,7 @@ async def ended(client: Client, task: Task) -> Task:
         return await client.ended(task)
 
 
-async def test_with_deliveries_lost_doubled_and_out_of_order_a_job_ends_with_what_people_did(
+async def test_with_deliveries_lost_and_shuffled_and_a_service_that_was_killed_a_job_ends_with_what_people_did(
     tmp_path: Path, label_studio_url: str
 ) -> None:
     async with (
@@ -83,7 +83,11 @@ async def test_with_deliveries_lost_doubled_and_out_of_order_a_job_ends_with_wha
         async with ClientSession() as session, session.get(tasks[0]["data"]["image"]) as answer:
             image, headers = await answer.read(), answer.headers
         for number, found in enumerate(tasks):
+            if number == IMAGES // 2:
+                await service.kill()
             await _label(person, found, number)
+            if number == IMAGES * 2 // 3:
+                await service.start()
         task = await ended(client, task)
         version = await client.version(PROJECT, "labeled")
 

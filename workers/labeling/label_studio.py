@@ -1,9 +1,7 @@
 """Label Studio as a labeling tool."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import orjson
@@ -14,8 +12,8 @@ from schemas.errors import Invalid, NotFound
 from schemas.labeling import LabelingItem, LabelingJob
 from schemas.schema import AssetId
 from storage.labeling.settings import ToolSettings
-from workers.labeling.label_studio_answers import changed_at, told_of
-from workers.labeling.label_studio_calls import PAGE, Answered, Calls
+from workers.labeling.label_studio_answers import changed_at, is_touched, told_of
+from workers.labeling.label_studio_calls import Calls
 from workers.labeling.label_studio_project import (
     KEPT,
     configuration,
@@ -26,15 +24,12 @@ from workers.labeling.label_studio_project import (
     project_of,
     task_of,
 )
+from workers.labeling.label_studio_tasks import LIGHT, WHOLE, Place, changed_tasks, cursor_of, listed_tasks, place_of
 from workers.labeling.tools import InTool, Links, Told
 
 BATCH: Final = 250
 BATCH_BYTES: Final = 8 * 2**20
-LISTED: Final = 1_000
 ACTIONS: Final = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED")
-# A change may be seen this much after one that bears a later instant.
-OVERLAP: Final = timedelta(seconds=60)
-SETTLED: Final = "="
 CLOSED: Final = "This labeling job is closed: what is labeled from now on is not taken."
 
 Json = dict[str, Any]
@@ -58,7 +53,7 @@ class LabelStudio:
     ) -> InTool:
         """Make the project of a job, give it the tasks and the webhook that it lacks."""
         project = await self._found(job) or await self._calls.send("POST", "/api/projects/", project_of(job))
-        there = {asset for asset, _ in await self._listed(project["id"])}
+        there = {asset for asset, _ in await listed_tasks(self._calls, project["id"])}
         await self._fill(job, project, _lacking(items, there), link=links.image, done=len(there), progress=progress)
         if job.keep is not None:
             await self._prelabel(project["id"])
@@ -68,19 +63,17 @@ class LabelStudio:
 
     async def answers(self, job: LabelingJob) -> AsyncIterator[Told]:
         """Yield what changed, the oldest first: whatever changes meanwhile comes later, or once more."""
-        since, page, operator = _since(job.tool_cursor), 1, _operator(job.tool_cursor)
-        while True:
-            found = await self._changed(job.tool_project, since, operator=operator, page=page)
-            tasks = found.value["tasks"]
-            if not tasks:
-                return
-            last = changed_at(tasks[-1])
-            yield (await self._told(tasks))._replace(cursor=_cursor(last, found.date))
-            if len(tasks) < PAGE:
-                return
-            # The next page begins where this one ends, not where it ended before others were changed.
-            page = page + 1 if last == since else 1
-            since, operator = last, "greater_or_equal"
+        project, cursor = job.tool_project, ""
+        async for found in changed_tasks(self._calls, project, LIGHT, place_of(job.tool_cursor)):
+            if touched := next((task for task in found.value["tasks"] if is_touched(task)), None):
+                break
+            cursor = cursor_of(found)
+        else:
+            if cursor:
+                yield Told(cursor=cursor)
+            return
+        async for found in changed_tasks(self._calls, project, WHOLE, Place(changed_at(touched))):
+            yield (await self._told(found.value["tasks"]))._replace(cursor=cursor_of(found))
 
     async def heard(self, job: LabelingJob, body: bytes) -> Told:
         """Read the task that a hook names, or, where it names none, as one of deletions, what changed."""
@@ -111,20 +104,9 @@ class LabelStudio:
 
     async def _found(self, job: LabelingJob) -> Json | None:
         """Return the project that an attempt before made."""
-        found = (await self._calls.get("/api/projects/", {"title": mark_of(job), "page_size": str(PAGE)})).value
+        found = (await self._calls.get("/api/projects/", {"title": mark_of(job), "page_size": "100"})).value
         mine = [project for project in found["results"] if is_of(project, job)]
         return min(mine, key=lambda project: int(project["id"])) if mine else None
-
-    async def _listed(self, project: int) -> list[tuple[AssetId, int]]:
-        """Return asset and id of each task."""
-        listed, page = list[tuple[AssetId, int]](), 1
-        query = {"project": str(project), "include": "id,data", "page_size": str(LISTED), "query": _query("id")}
-        while True:
-            found = (await self._page({**query, "page": str(page)})).value
-            listed += [(task["data"].get("asset", ""), task["id"]) for task in found["tasks"]]
-            if len(found["tasks"]) < LISTED:
-                return listed
-            page += 1
 
     async def _fill(
         self,
@@ -157,7 +139,7 @@ class LabelStudio:
     async def _remove_doubles(self, project: int) -> None:
         """Remove tasks that two attempts imported at once: nobody was told of the project yet."""
         seen: set[AssetId] = set()
-        for asset, task in await self._listed(project):
+        for asset, task in await listed_tasks(self._calls, project):
             if asset in seen:
                 await self._calls.delete(f"/api/tasks/{task}/")
             seen.add(asset)
@@ -175,23 +157,6 @@ class LabelStudio:
     async def _hooks(self, project: int | str) -> list[Json]:
         hooks: list[Json] = (await self._calls.get("/api/webhooks/", {"project": str(project)})).value
         return hooks
-
-    async def _changed(self, project: str, since: datetime | None, *, operator: str, page: int) -> Answered:
-        query = {"project": project, "fields": "all", "page_size": str(PAGE), "page": str(page)}
-        try:
-            return await self._page({**query, "query": _query("updated_at", since=since, operator=operator)})
-        except NotFound as error:
-            step = "Close the job to keep what was taken before, or cancel its task."
-            raise Invalid(f"The project {project} is gone from Label Studio.", step=step) from error
-
-    async def _page(self, query: Mapping[str, str]) -> Answered:
-        """Return a page of tasks; one after the last has none."""
-        try:
-            return await self._calls.get("/api/tasks", query)
-        except NotFound:
-            if query["page"] == "1":
-                raise
-            return Answered({"tasks": []}, "")
 
     async def _one(self, job: LabelingJob, task: int) -> Told:
         try:
@@ -225,36 +190,6 @@ async def _batches(items: AsyncIterator[LabelingItem], *, link: Callable[[AssetI
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _query(order: str, *, since: datetime | None = None, operator: str = "") -> str:
-    """Return which tasks are meant, and in which order, as the data manager has it."""
-    items = []
-    if since is not None:
-        value = since.isoformat().replace("+00:00", "Z")
-        items = [{"filter": "filter:tasks:updated_at", "operator": operator, "type": "Datetime", "value": value}]
-    query = {"filters": {"conjunction": "and", "items": items}, "ordering": [f"tasks:{order}"]}
-    return orjson.dumps(query).decode()
-
-
-def _cursor(last: datetime, date: str) -> str:
-    """Return how far the tool was read: what is settled is so old that nothing can appear before it any more."""
-    try:
-        is_settled = parsedate_to_datetime(date) - last > OVERLAP
-    except (TypeError, ValueError):
-        is_settled = False
-    return f"{SETTLED if is_settled else ''}{last.isoformat()}"
-
-
-def _since(cursor: str) -> datetime | None:
-    if not cursor:
-        return None
-    at = datetime.fromisoformat(cursor.removeprefix(SETTLED))
-    return at if cursor.startswith(SETTLED) else at - OVERLAP
-
-
-def _operator(cursor: str) -> str:
-    return "greater" if cursor.startswith(SETTLED) else "greater_or_equal"
 
 
 def _loaded(body: bytes) -> object:

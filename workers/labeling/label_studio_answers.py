@@ -17,6 +17,8 @@ Json = Mapping[str, Any]
 
 # A task that nobody touched since it was made says nothing.
 UNTOUCHED: Final = timedelta(milliseconds=10)
+# What the import of a file leaves out, whoever drew it can still be asked about.
+NO_LABEL: Final = "no label"
 REJECTED: Final = "rejected"
 MICROSECOND: Final = timedelta(microseconds=1)
 EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00Z")
@@ -45,22 +47,30 @@ def changed_at(task: Json) -> datetime:
     return datetime.fromisoformat(task["updated_at"])
 
 
+def is_touched(task: Json) -> bool:
+    """Tell whether anything became of a task since it was made."""
+    return changed_at(task) - datetime.fromisoformat(task["created_at"]) >= UNTOUCHED
+
+
 def _said(task: Json, authors: Mapping[int, str]) -> Answer | Unfit | None:
     data = task.get("data")
     asset = data.get("asset") if isinstance(data, dict) else None
     if not isinstance(asset, str):
         return None  # somebody put it there: it is none of ours
-    work = [entry for entry in task.get("annotations") or () if not _is_rejected(entry)]
-    if not work and changed_at(task) - datetime.fromisoformat(task["created_at"]) < UNTOUCHED:
-        return None
     revision = revision_of(task)
     try:
+        work = [entry for entry in task.get("annotations") or () if not _is_rejected(entry)]
+        if not work and not is_touched(task):
+            return None
         return _answer({**task, "annotations": [*_plain(work, authors)]}, asset, revision)
     except Invalid as error:
         return Unfit(asset, " ".join(f"{fault.pointer}: {fault.detail}." for fault in error.faults), revision)
     except ValidationError as error:
         first = error.errors()[0]
         return Unfit(asset, f"{'.'.join(map(str, first['loc']))}: {first['msg']}.", revision)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        # Annotations that come over the tool's API may be any JSON.
+        return Unfit(asset, f"Its annotations cannot be read ({type(error).__name__}: {error}).", revision)
 
 
 def _answer(task: Json, asset: str, revision: int) -> Answer | Unfit:
@@ -75,8 +85,10 @@ def _answer(task: Json, asset: str, revision: int) -> Answer | Unfit:
         state = ItemState.SKIPPED if task["annotations"] else ItemState.OPEN
         return Answer(asset=asset, state=state, author=_author_of(task["annotations"]), revision=revision)
     image = ImageRow(bytes(32), width=size[0], height=size[1])
-    rows = labels_of({"data": {}, "annotations": kept}, where="", image=image).annotations
-    annotations = tuple(to_annotation(_answered(row)) for row in rows)
+    labels = labels_of({"data": {}, "annotations": kept}, where="", image=image)
+    if forgotten := next((found.detail for found in labels.findings if found.kind == NO_LABEL), None):
+        return Unfit(asset, forgotten, revision)
+    annotations = tuple(to_annotation(_answered(row)) for row in labels.annotations)
     return Answer(asset=asset, annotations=annotations, author=_author_of(kept), revision=revision)
 
 

@@ -1,23 +1,18 @@
-"""Calls of Label Studio's API: their authorization, and what their errors mean."""
+"""Calls of Label Studio's API, and their authorization."""
 
 import base64
 import binascii
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 import orjson
-from aiohttp import ClientError, ClientResponse, ClientSession
+from aiohttp import ClientResponse, ClientSession
 
-from schemas.errors import Invalid, NotFound, Unavailable
+from schemas.errors import NotFound, Unavailable
 from storage.labeling.settings import ToolSettings
-
-PAGE: Final = 100
-SETTING: Final = "YMIR_LABELING_TOOLS"
-SAID_LETTERS: Final = 500
-_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_DENIED: Final = frozenset({401, 403})
+from workers.labeling.tool_errors import Reached, check_status, tool_errors
 
 
 class Answered:
@@ -33,6 +28,7 @@ class Calls:
 
     def __init__(self, settings: ToolSettings, session: ClientSession) -> None:
         self._url = settings.url.rstrip("/")
+        self._tool = Reached("Label Studio", self._url, "docs/labeling.md")
         self._token = settings.token
         self._session = session
         # A personal access token is exchanged for one that holds some minutes.
@@ -87,44 +83,20 @@ class Calls:
         sent = {**headers, "Accept": "application/json"} | (
             {} if data is None else {"Content-Type": "application/json"}
         )
-        try:
+        with tool_errors(self._tool):
             async with self._session.request(
                 method, f"{self._url}{path}", params=query, data=data, headers=sent, allow_redirects=False
             ) as response:
                 yield response
-        except TimeoutError as error:
-            raise Unavailable(f"Label Studio at {self._url} does not answer in time.") from error
-        except (ClientError, OSError) as error:
-            raise Unavailable(f"Label Studio at {self._url} does not answer: {error}.") from error
 
     async def _answered(self, response: ClientResponse) -> Answered:
         text = await response.read()
-        self._check(response, text)
+        check_status(response, text, tool=self._tool)
         try:
             value = orjson.loads(text) if text else None
         except ValueError as error:
-            raise Unavailable(f"Label Studio at {self._url} answers something else than JSON.") from error
+            raise Unavailable(f"{self._tool} answers something else than JSON.") from error
         return Answered(value, response.headers.get("Date", ""))
-
-    def _check(self, response: ClientResponse, text: bytes) -> None:
-        status = response.status
-        if status < HTTPStatus.MULTIPLE_CHOICES:
-            return
-        said = text[:SAID_LETTERS].decode(errors="replace")
-        call = f"{response.method} {response.url.path}"
-        if status in _DENIED:
-            step = f"Put the token of a user who may make projects into {SETTING}, and start the service again."
-            raise Invalid(f"Label Studio at {self._url} does not take the token ({status}).", step=step)
-        if status in _LATER:
-            raise Unavailable(f"Label Studio at {self._url} cannot answer {call} now ({status}).")
-        if status == HTTPStatus.NOT_FOUND:
-            raise NotFound(f"thing in Label Studio at {self._url} at", response.url.path)
-        if status < HTTPStatus.BAD_REQUEST:
-            target = response.headers.get("Location", "elsewhere")
-            step = f"Have the url in {SETTING} be the one that it is reached at."
-            raise Invalid(f"Label Studio at {self._url} sends {call} to {target}.", step=step)
-        step = "See whether the labeling tool's release is one that is supported: docs/labeling.md."
-        raise Invalid(f"Label Studio at {self._url} refuses {call} ({status}): {said}", step=step)
 
 
 def _is_web_token(token: str) -> bool:

@@ -9,13 +9,16 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 
 from storage.labeling.settings import LabelingSettings, ToolKind, ToolSettings
 from storage.ports import Database
+from workers.labeling.label_free import LabelFree
 from workers.labeling.label_studio import LabelStudio
 from workers.labeling.tools import LabelingTool
 from workers.labeling.using import LabelingTools
 
 Speak = Callable[[ToolSettings, ClientSession], LabelingTool]
 
-SPOKEN: Final[Mapping[ToolKind, Speak]] = MappingProxyType({ToolKind.LABEL_STUDIO: LabelStudio})
+SPOKEN: Final[Mapping[ToolKind, Speak]] = MappingProxyType(
+    {ToolKind.LABEL_STUDIO: LabelStudio, ToolKind.LABEL_FREE: LabelFree}
+)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from schemas.errors import Conflict, Invalid
 from schemas.labeling import Answer, Answers, ItemState, JobState, LabelingItem, LabelingJob
 from schemas.projects import ClassList
 from schemas.schema import derived_id
-from storage.labeling.answers import JobClosed, keep_answers, status_of
+from storage.labeling.answers import JobClosed, count_open, keep_answers
 from storage.ports import Clock, Database
 from workers.labeling.tools import Told, Unfit
 
@@ -34,7 +34,7 @@ async def take(job: LabelingJob, told: Told, *, database: Database, now: Clock) 
 
 async def close_if_answered(job: LabelingJob, *, database: Database, now: Clock) -> LabelingJob:
     """Return a job as it is by now, closed if none of its items is open any more."""
-    if job.state is JobState.OPEN and not (await status_of(job, database)).open:
+    if job.state is JobState.OPEN and not await count_open(job, database):
         return await closed(job, database=database, now=now)
     return job
 

@@ -11,7 +11,7 @@ import structlog
 from schemas.errors import Conflict, Invalid, Unavailable, YmirError
 from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import JobState, LabelingItem, LabelingJob
-from storage.labeling.answers import status_of
+from storage.labeling.answers import count_open
 from storage.labeling.links import hook_link, image_link
 from storage.labeling.settings import API, LabelingSettings
 from storage.ports import Clock, Database, Query
@@ -82,7 +82,7 @@ class LabelingTools:
         if job.state is JobState.CLOSED:
             await _closed(job, tool)
             return Collected()
-        open_ = (await status_of(job, self.database)).open
+        open_ = await count_open(job, self.database)
         return Collected(f"{ANSWERS}: {job.items - open_:,} of {job.items:,} are there")
 
     async def ended(self, job: LabelingJob, *, now: Clock) -> None:

@@ -24,6 +24,7 @@ from tests.servers.process import free_port
 from tests.servers.studio_annotator import Annotator, annotating, rectangle
 from tests.workers.loop_world import CAT, DOG, World, a_world
 from workers.handlers.label import label
+from workers.labeling import label_studio, label_studio_tasks
 from workers.labeling.jobs import job_id
 from workers.labeling.label_studio import LabelStudio
 from workers.labeling.using import LabelingTools
@@ -300,8 +301,10 @@ async def test_a_project_that_was_deleted_is_said_and_the_job_can_be_closed(stud
 
 
 async def test_changes_are_read_a_page_at_a_time_and_only_once(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.labeling.label_studio.PAGE", 2)
-    monkeypatch.setattr("workers.labeling.label_studio.OVERLAP", timedelta(seconds=-60))  # settled at once
+    for reading in ("LIGHT", "WHOLE"):
+        usual = getattr(label_studio, reading)
+        monkeypatch.setattr(label_studio, reading, usual._replace(page=2))
+    monkeypatch.setattr(label_studio_tasks, "OVERLAP", timedelta(seconds=-60))  # settled at once
     work = await studio.work(*[None] * 7)
     person, tasks = await studio.opened(work)
     for task in tasks[:5]:

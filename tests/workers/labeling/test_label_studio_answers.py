@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.annotations import Annotation, Box, Mask
 from schemas.labeling import Answer, ItemState, LabelingItem, LabelingJob
@@ -38,6 +40,12 @@ SHAPES = [
     Annotation(
         class_name="cat", box=Box(x=1, y=2, width=3, height=4), crowd=True, attributes={"wet": True}, quality=0.5
     ),
+]
+
+
+KEYS = [
+    *("id", "type", "value", "x", "y", "width", "height", "rotation", "points", "rle", "meta", "ymir", "parentID"),
+    *("rectanglelabels", "original_width", "original_height", "reviews", "completed_by", "result", "was_cancelled"),
 ]
 
 
@@ -202,6 +210,8 @@ def test_revisions_rise_with_each_change() -> None:
         ),
         (submitted(result="nothing"), ".annotations[0].result"),
         (submitted(rectangle("", PLACE, size=SIZE)), "is no class name"),
+        (submitted({**rectangle("cat", PLACE, size=SIZE), "value": PLACE}), "1 regions without a label"),
+        (submitted({**rectangle("cat", PLACE, size=SIZE), "parentID": {}, "type": "keypointlabels"}), "cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_its_place(annotation: dict[str, Any], reason: str) -> None:
@@ -210,6 +220,21 @@ def test_what_cannot_be_read_is_told_with_its_place(annotation: dict[str, Any], 
     assert unfit.asset == ASSET
     assert reason in unfit.reason
     assert unfit.revision > 0
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(JSON, JSON)
+def test_whatever_an_annotation_is_it_is_an_answer_or_told(result: object, entry: object) -> None:
+    for annotation in (submitted(result=result), submitted(result=[result]), entry):
+        said = told_of([{**a_task(), "annotations": [annotation]}], authors=AUTHORS)
+
+        assert len(said.answers) + len(said.unfit) == 1
 
 
 def test_a_task_that_somebody_else_put_there_is_none_of_ours() -> None:
