@@ -104,7 +104,7 @@ async def test_a_closed_job_hears_nothing_and_says_so_to_nobody(api: Api, job: L
 
 async def test_where_a_secret_is_set_only_what_is_signed_is_kept(services: Services, job: LabelingJob) -> None:
     tool = ToolSettings(
-        kind=ToolKind.LABEL_FREE, url="http://tool", token=SecretStr("token"), hook_secret=SecretStr(SECRET)
+        kind=ToolKind.LABEL_STUDIO, url="http://tool", token=SecretStr("token"), hook_secret=SecretStr(SECRET)
     )
     services = replace(services, labeling=LabelingSettings(labeling_tools={"studio": tool}))
     at = datetime.now(tz=UTC)
