@@ -17,7 +17,7 @@ SOURCE = "https://ymir.example"
 
 
 def a_fact(event_type: EventType = EventType.TASK_QUEUED, *, time: datetime = NOON) -> Fact:
-    return Fact(id=new_id(), type=event_type, subject=new_id(), time=time, data={"number": 1})
+    return Fact(id=new_id(), type=event_type, subject=new_id(), time=time)
 
 
 def of_project(facts: Iterable[Fact], project: str = PROJECT) -> list[tuple[Fact, str]]:
