@@ -129,6 +129,7 @@ NEEDED: Final[Mapping[tuple[str, str], Need]] = {
     ("GET", f"{_MODEL}/scalars"): _LOOK,
     ("GET", f"{_MODEL}/tensorboard"): _LOOK,
     ("GET", f"{_MODEL}/references"): _LOOK,
+    ("GET", f"{_PROJECT}/learning-curve"): _LOOK,
     ("GET", f"{_PROJECT}/evaluations"): _LOOK,
     ("GET", f"{_PROJECT}/evaluations/compare"): _LOOK,
     ("GET", f"{_PROJECT}/evaluations/{{id}}"): _LOOK,
