@@ -58,7 +58,7 @@ async def check(parameters: TaskParameters, project: Project, services: Services
 def check_caller(parameters: TaskParameters, caller: ApiKey) -> None:
     """Raise Denied if a task is for administrators and whoever asks for it is none."""
     if isinstance(parameters, PullExecutorParameters) and not caller.is_admin:
-        raise Denied(f"The key {caller.name!r} registers no executors.", step=f"Use the key of a {Role.ADMIN}.")
+        raise Denied(f"The key {caller.name!r} registers no executors.", step=f"Use the key of an {Role.ADMIN}.")
     if isinstance(parameters, PullExecutorParameters) and caller.scopes and Scope.ADMIN not in caller.scopes:
         held = ", ".join(caller.scopes)
         raise Denied(f"The key {caller.name!r} is for {held} alone.", step=f"Use a key with the scope {Scope.ADMIN}.")

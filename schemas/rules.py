@@ -1,5 +1,6 @@
 """Rules: when this happens, then that task."""
 
+import math
 import re
 from typing import Annotated, ClassVar, Final, Self
 
@@ -137,7 +138,8 @@ class RuleVerdict(Schema):
 
 def check_template(then: dict[str, JsonValue]) -> None:
     """Raise ValueError for a template that no event could fill in."""
-    if then.get("type") not in OFFERED:
+    kind = then.get("type")
+    if not isinstance(kind, str) or kind not in OFFERED:
         message = f"then/type: it names the type of the task, one of {', '.join(sorted(OFFERED))}"
         raise ValueError(message)
     for text in _texts(then):
@@ -151,6 +153,9 @@ def _texts(value: JsonValue) -> list[str]:
     match value:
         case str():
             return [value]
+        case float() if not math.isfinite(value):
+            message = "then: a number is too large, or is none"
+            raise ValueError(message)
         case dict():
             return [text for inner in value.values() for text in _texts(inner)]
         case list():
