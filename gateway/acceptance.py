@@ -108,7 +108,7 @@ def _layer_faults(parameters: Parameters, pointer: str, layers: set[str]) -> lis
         wanted = {"/layer": parameters.layer}
     if isinstance(parameters, FilterParameters) and Wanted.of(parameters).looks_at_annotations:
         wanted = {f"/layers/{position}": layer for position, layer in enumerate(parameters.layers)}
-    known = f"It has: {', '.join(sorted(layers))}." if layers else "It has none."
+    known = f"It has: {', '.join(map(repr, sorted(layers)))}." if layers else "It has none."
     return [
         Fault(f"The version has no layer {layer!r}. {known}", where)
         for where, layer in wanted.items()
