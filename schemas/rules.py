@@ -5,6 +5,7 @@ import re
 from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic_core import to_json
 
 from schemas.events import CloudEvent, EventType
 from schemas.problems import Problem
@@ -137,7 +138,10 @@ class RuleVerdict(Schema):
 
 
 def check_template(then: dict[str, JsonValue]) -> None:
-    """Raise ValueError for a template that no event could fill in."""
+    """Raise ValueError for a template that no event could fill in, or that is too large to keep."""
+    if len(to_json(then)) > TEMPLATE_BYTES:
+        message = f"then: it has more than {TEMPLATE_BYTES:,} bytes"
+        raise ValueError(message)
     kind = then.get("type")
     if not isinstance(kind, str) or kind not in OFFERED:
         message = f"then/type: it names the type of the task, one of {', '.join(sorted(OFFERED))}"
