@@ -118,7 +118,6 @@ NEEDED: Final[Mapping[tuple[str, str], Need]] = {
     ("PATCH", "/v1/uploads/{name}"): _UPLOAD,
     ("DELETE", "/v1/uploads/{name}"): _UPLOAD,
     ("POST", "/v1/uploads/{name}"): _UPLOAD,
-    ("GET", f"{_PROJECT}/learning-curve"): _LOOK,
     ("GET", f"{_PROJECT}/models"): _LOOK,
     ("GET", _MODEL): _LOOK,
     ("PATCH", _MODEL): _CHANGE_MODEL,
