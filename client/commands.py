@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
         "file": Command("fetch one file of a model", "models:add_model"),
         "hide": Command("hide a model, which can be shown again", "models:add_model"),
     },
+    "learning-curve": Command("show what more labels are expected to add to a line of models", "learning:add_curve"),
     "evaluations": Command("list the evaluations of a project", "evaluations:add_evaluations"),
     "evaluation": {
         "show": Command("show the figures of an evaluation, class by class", "evaluations:add_evaluation"),
@@ -195,7 +196,7 @@ def _add(above: LazyParser, commands: Mapping[str, Command | Mapping[str, Comman
         if isinstance(command, Command):
             below.add_parser(name, help=command.help, fill=_filler(name, command))
         else:
-            _add(below.add_parser(name, help="; ".join(part.help for part in command.values())), command)
+            _add(below.add_parser(name, help=", ".join(command)), command)
 
 
 def _filler(name: str, command: Command) -> Callable[[LazyParser], None]:

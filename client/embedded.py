@@ -118,6 +118,7 @@ async def running(address: Address) -> AsyncIterator[None]:
             labeling=await stack.enter_async_context(labeling_tools(services.labeling, database=database)),
             bus=services.bus,
             images=docker.images,
+            is_alone=True,
         )
         await _first_start(database, data, settings.process_executors)
         await asyncio.to_thread(emptied, settings.scratch)

@@ -58,7 +58,7 @@ async def check(parameters: TaskParameters, project: Project, services: Services
 def check_caller(parameters: TaskParameters, caller: ApiKey) -> None:
     """Raise Denied if a task is for administrators and whoever asks for it is none."""
     if isinstance(parameters, PullExecutorParameters) and not caller.is_admin:
-        raise Denied(f"The key {caller.name!r} registers no executors.", step=f"Use the key of a {Role.ADMIN}.")
+        raise Denied(f"The key {caller.name!r} registers no executors.", step=f"Use the key of an {Role.ADMIN}.")
     if isinstance(parameters, PullExecutorParameters) and caller.scopes and Scope.ADMIN not in caller.scopes:
         held = ", ".join(caller.scopes)
         raise Denied(f"The key {caller.name!r} is for {held} alone.", step=f"Use a key with the scope {Scope.ADMIN}.")
@@ -108,7 +108,7 @@ def _layer_faults(parameters: Parameters, pointer: str, layers: set[str]) -> lis
         wanted = {"/layer": parameters.layer}
     if isinstance(parameters, FilterParameters) and Wanted.of(parameters).looks_at_annotations:
         wanted = {f"/layers/{position}": layer for position, layer in enumerate(parameters.layers)}
-    known = f"It has: {', '.join(sorted(layers))}." if layers else "It has none."
+    known = f"It has: {', '.join(map(repr, sorted(layers)))}." if layers else "It has none."
     return [
         Fault(f"The version has no layer {layer!r}. {known}", where)
         for where, layer in wanted.items()

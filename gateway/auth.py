@@ -13,7 +13,7 @@ from gateway.problems import Handler, Refused
 from gateway.roles import Need, Where, need_of
 from gateway.services import CALLER, ROLE, Services
 from gateway.signing import is_signed
-from schemas.errors import Denied, NotFound
+from schemas.errors import Denied, NotFound, with_article
 from schemas.keys import ApiKey, Role, secret_digest
 from storage.ports import Query
 
@@ -78,8 +78,8 @@ async def _permitted(request: web.Request, caller: ApiKey, need: Need) -> Role:
         is_enough = caller.role is not None and caller.role.rank >= need.role.rank
         role = caller.role if is_enough else await _role_there(request, caller, need.where)
     if role is None or role.rank < need.role.rank:
-        held = f"is a {role}'s" if role else "has no role outside of its projects"
-        raise Denied(f"The key {caller.name!r} {held}.", step=f"Use the key of a {need.role}.")
+        held = f"is that of {with_article(role)}" if role else "has no role outside of its projects"
+        raise Denied(f"The key {caller.name!r} {held}.", step=f"Use the key of {with_article(need.role)}.")
     if caller.scopes and need.scope not in caller.scopes:
         held = ", ".join(caller.scopes)
         raise Denied(f"The key {caller.name!r} is for {held} alone.", step=f"Use a key with the scope {need.scope}.")

@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from schemas.parameters import Slot
-from schemas.task_types import OFFERED
+from schemas.task_types import OFFERED, OWN
 from schemas.tasks import Task, TaskState
 from storage.ports import Documents, Query
 
@@ -26,10 +26,14 @@ async def exposition(tasks: Documents[Task], *, at: datetime) -> bytes:
 async def _count(tasks: Documents[Task], registry: CollectorRegistry) -> None:
     gauge = Gauge("ymir_tasks", "Tasks by state and type.", ["state", "type"], registry=registry)
     for state in TaskState:
-        some = await tasks.count(Query(equal={"state": state}))
-        for name in sorted(OFFERED):
+        left = await tasks.count(Query(equal={"state": state}))
+        # Deliveries come first: where all are such, and they may be many, nothing else has to be looked for.
+        for name in (*sorted(OWN), *sorted(OFFERED)):
             meant = Query(equal={"state": state, "parameters.type": name})
-            gauge.labels(state, name).set(await tasks.count(meant) if some else 0)
+            count = await tasks.count(meant) if left > 0 else 0
+            left -= count
+            if name in OFFERED:
+                gauge.labels(state, name).set(count)
 
 
 async def _find_oldest(tasks: Documents[Task], registry: CollectorRegistry, *, at: datetime) -> None:

@@ -1,5 +1,6 @@
 """Replies: checked values become answers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -33,6 +34,11 @@ def reply(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | N
         told.setdefault("ETag", etag_of(model))
     body = model.model_dump_json().encode()
     return web.Response(body=body, status=status, content_type="application/json", headers=told)
+
+
+async def reply_made(make: Callable[[], BaseModel]) -> web.Response:
+    """Return an answer of JSON that takes a while to make: in a thread, so that others are answered meanwhile."""
+    return await asyncio.to_thread(lambda: reply(make()))
 
 
 def nothing() -> web.Response:

@@ -10,6 +10,8 @@ from schemas.training_logs import ScalarPoint, Scalars, ScalarSeries, ScalarTabl
 from storage.ports import Blobs
 
 TAGS_TOLD: Final = 20
+TOLD_AT_MOST: Final = 50_000
+"""Values in one answer; of many tags at once fewer are told of each."""
 
 
 async def scalars_of(logs: TrainingLogs | None, *, tags: Collection[str], points: int, blobs: Blobs) -> Scalars:
@@ -30,6 +32,7 @@ def _chosen(data: bytes, digest: Digest, tags: Collection[str], points: int) -> 
         known = ", ".join(sorted(table.tags)[:TAGS_TOLD]) or "none"
         raise Invalid("Some tags do not exist.", step=f"There are {len(table.tags)}: {known}.", faults=faults)
     wanted = {tag: series for tag, series in table.tags.items() if not tags or tag in tags}
+    points = min(points, max(2, TOLD_AT_MOST // max(1, len(wanted))))
     return Scalars(
         tags=tuple(sorted(table.tags)),
         series={tag: _thinned(series, points) for tag, series in wanted.items()},

@@ -67,7 +67,7 @@ class Conflict(YmirError):
         if key == "generation":
             detail = f"The {kind} {str(identity)!r} was changed by another meanwhile."
         else:
-            detail = f"There is a {kind} with the same {key} already ({str(identity)!r})."
+            detail = f"There is {with_article(kind)} with the same {key} already ({str(identity)!r})."
         super().__init__(detail, step=step)
         self.key = key
 
@@ -77,3 +77,8 @@ class Unavailable(YmirError):
 
     slug = "unavailable"
     title = "Unavailable for now"
+
+
+def with_article(noun: str) -> str:
+    """Return a noun with ``a`` or ``an`` before it."""
+    return f"an {noun}" if noun[:1] in "aeio" else f"a {noun}"

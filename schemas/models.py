@@ -1,6 +1,6 @@
 """Models: what training made, stage by stage."""
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, JsonValue
 
@@ -10,8 +10,6 @@ from schemas.model_parameters import ModelStage, Preprocess
 from schemas.projects import Description
 from schemas.schema import Digest, Document, Id, Instant, Schema
 from schemas.training_logs import TrainingLogs
-
-Metric = Annotated[float, Field(ge=0, le=1)]
 
 
 class Stage(Schema):

@@ -1,9 +1,11 @@
 """Rules: when this happens, then that task."""
 
+import math
 import re
 from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic_core import to_json
 
 from schemas.events import CloudEvent, EventType
 from schemas.problems import Problem
@@ -136,8 +138,12 @@ class RuleVerdict(Schema):
 
 
 def check_template(then: dict[str, JsonValue]) -> None:
-    """Raise ValueError for a template that no event could fill in."""
-    if then.get("type") not in OFFERED:
+    """Raise ValueError for a template that no event could fill in, or that is too large to keep."""
+    if len(to_json(then)) > TEMPLATE_BYTES:
+        message = f"then: it has more than {TEMPLATE_BYTES:,} bytes"
+        raise ValueError(message)
+    kind = then.get("type")
+    if not isinstance(kind, str) or kind not in OFFERED:
         message = f"then/type: it names the type of the task, one of {', '.join(sorted(OFFERED))}"
         raise ValueError(message)
     for text in _texts(then):
@@ -151,6 +157,9 @@ def _texts(value: JsonValue) -> list[str]:
     match value:
         case str():
             return [value]
+        case float() if not math.isfinite(value):
+            message = "then: a number is too large, or is none"
+            raise ValueError(message)
         case dict():
             return [text for inner in value.values() for text in _texts(inner)]
         case list():

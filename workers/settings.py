@@ -42,7 +42,7 @@ class WorkerSettings(BaseSettings):
     """
     worker: str = ""
     """The name of the worker in tasks and logs; one is made from the host's if it is empty."""
-    host: str = ""
+    machine: str = ""
     """The name of the machine, the same for all its workers: they share out its GPUs.
 
     If it is empty, workers on one kernel know that they are on one machine, also in containers.

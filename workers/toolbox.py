@@ -54,6 +54,8 @@ class Toolbox:
     bus: Bus
     images: Images | None = None
     """Those of the Docker engine, where one is used."""
+    is_alone: bool = False
+    """Whether no other process runs tasks of these stores."""
 
 
 def handlers(tools: Toolbox) -> dict[str, Handler]:
@@ -86,7 +88,7 @@ def handlers(tools: Toolbox) -> dict[str, Handler]:
         "evaluate": partial(evaluate, library=library, blobs=blobs, database=database),
         "receive": partial(receive, database=database, blobs=blobs, bus=tools.bus, tools=tools.labeling),
         "deliver": partial(deliver, database=database, sender=tools.sender),
-        "pull_executor": partial(pull_executor, images=tools.images),
+        "pull_executor": partial(pull_executor, images=tools.images, is_alone=tools.is_alone),
         "export": partial(export, library=library, blobs=blobs, database=database),
     }
 

@@ -40,7 +40,7 @@ async def working(
     """
     tasks = tools.database.documents(Task)
     announcer = Announcer(tasks, event_log, bus)
-    gpus = GpuHost(database=tools.database, bus=bus, clock=utc_now, name=settings.host, is_alone=alone)
+    gpus = GpuHost(database=tools.database, bus=bus, clock=utc_now, name=settings.machine, is_alone=alone)
     runner = Runner(
         name=settings.worker,
         handlers=handlers(tools),

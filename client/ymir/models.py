@@ -125,7 +125,8 @@ def _tell(model: Model, given: Namespace) -> None:
         "description": model.description,
         "classes": ", ".join(model.classes),
         "object type": str(model.object_type),
-        "attachments": ", ".join(getattr(model, "attachments", ())),
+        "attachments": ", ".join(model.attachments),
+        "preprocess": "" if model.preprocess is None else _preprocessed(model.preprocess.model_dump()),
         "pretrained": "" if model.pretrained is None else model.pretrained.id,
         "task": model.task,
     }
@@ -146,16 +147,24 @@ def _stage_rows(model: Model) -> Iterator[tuple[str, str, str, str]]:
 def _lineage_lines(lineage: dict[str, Any]) -> Iterator[str]:
     model = lineage["model"]
     yield f"model {model['id']}: {model['name']}"
-    executor = lineage.get("executor") or {"name": model["executor"], "digest": model.get("executor_digest")}
-    yield f"  executor: {executor['name']} {executor.get('digest') or ''}".rstrip()
-    for version in lineage.get("versions", ()):
-        yield f"  learned from {version['dataset_name']}@{version['number']}: {version['digest']}"
-    for ancestor in lineage.get("ancestors", ()):
+    executor = lineage["executor"]
+    yield f"  executor: {executor['name']} {executor['digest'] or ''}".rstrip()
+    for version in lineage["learned_from"]:
+        name = f"{version['dataset']}@{version['number']}" if version["dataset"] else f"{version['ref']} (gone)"
+        yield f"  {version['use']} on {name}: {version['digest'] or 'unknown'}"
+    if lineage["preprocess"]:
+        yield f"  preprocess: {_preprocessed(lineage['preprocess'])}"
+    for ancestor in lineage["ancestors"]:
         yield f"  trained on from model {ancestor['id']}: {ancestor['name']}"
-    if lineage.get("is_cut"):
+    if lineage["is_cut"]:
         yield "  older ancestors are left out; ask for the lineage of the last one here"
-    for name, value in sorted(model.get("config", {}).items()):
+    for name, value in sorted(lineage["configuration"].items()):
         yield f"  {name}: {json.dumps(value, ensure_ascii=False)}"
+
+
+def _preprocessed(how: dict[str, Any]) -> str:
+    enlarged = ", smaller ones enlarged" if how.get("enlarge") else ""
+    return f"long side {how['long_side']} pixels{enlarged}"
 
 
 def _figure(value: float | None) -> str:

@@ -14,7 +14,7 @@ from gateway.links import image_link, thumbnail_link
 from gateway.marks import MARKS, Mark
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read_query
-from gateway.replies import reply
+from gateway.replies import reply, reply_made
 from gateway.routes.versions import VERSION
 from gateway.services import SERVICES
 from gateway.views import AssetView
@@ -88,8 +88,11 @@ async def list_assets(request: web.Request) -> web.Response:
     library = request.app[SERVICES].library
     content = await library.content(version.digest)
     page = await library.page(content, query=wanted, limit=page_size(request, query), cursor=query.cursor)
-    views = tuple(_view(request, version, row) for row in page.rows)
-    return reply(Page[AssetView](items=views, next=page.next))
+
+    def made() -> Page[AssetView]:
+        return Page(items=tuple(_view(request, version, row) for row in page.rows), next=page.next)
+
+    return await reply_made(made)
 
 
 @routes.get(ASSET, query=LayerQuery, answer=AssetView)

@@ -15,7 +15,7 @@ from gateway.replies import reply
 from gateway.services import CALLER, ROLE, SERVICES
 from schemas.datasets import Version
 from schemas.errors import Conflict, NotFound
-from schemas.keys import Role
+from schemas.keys import Role, Scope
 from schemas.labeling import Answers, ItemState, ItemView, JobState, JobStatus, LabelingItem, LabelingJob
 from schemas.pages import Page
 from schemas.projects import ClassList
@@ -149,7 +149,8 @@ async def _status(request: web.Request, job: LabelingJob) -> web.Response:
 def _shown(request: web.Request, job: LabelingJob) -> LabelingJob:
     """Return a job without its secret, unless the caller may answer it."""
     may_answer = ROLE in request and request[ROLE] is not Role.VIEWER
-    return job if may_answer else job.model_copy(update={"token": ""})
+    is_for_it = CALLER in request and (not request[CALLER].scopes or Scope.LABELING in request[CALLER].scopes)
+    return job if may_answer and is_for_it else job.model_copy(update={"token": ""})
 
 
 async def _job_of(request: web.Request) -> LabelingJob:

@@ -25,6 +25,7 @@ from storage.ports import Database, Query
 routes: Final = Routes("models")
 
 MODELS_AT_MOST: Final = 200
+MORE_AT_MOST: Final = 1_000_000_000
 TRAINING: Final = "/training/"
 
 
@@ -35,7 +36,7 @@ class LearningQuery(Schema):
     """The name of a line of models."""
     metric: Annotated[str, Field(max_length=100)] = "mAP"
     """The figure, as the executor named it."""
-    next: PositiveInt = 100
+    next: Annotated[PositiveInt, Field(le=MORE_AT_MOST)] = 100
     """How many more images would be labeled."""
     least: Annotated[float, Field(ge=0, le=1)] = 0.01
     """How much has to be gained for a round to be worth it."""

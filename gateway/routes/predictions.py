@@ -12,7 +12,7 @@ from gateway.finding import task_of
 from gateway.links import picture_links
 from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read_query
-from gateway.replies import reply
+from gateway.replies import reply_made
 from gateway.routes.pictures import PICTURES, SignedQuery, send_drawn
 from gateway.services import SERVICES
 from gateway.thumbnails import Wanted
@@ -57,8 +57,12 @@ async def list_predictions(request: web.Request) -> web.Response:
     library = request.app[SERVICES].library
     content = await library.content(found.manifest.digest)
     page = await library.page(content, limit=page_size(request, query), cursor=query.cursor)
-    views = tuple(_view(request, task, row, _sure(row, found.layer, query.confidence)) for row in page.rows)
-    return reply(Page[PredictedPicture](items=views, next=page.next))
+
+    def made() -> Page[PredictedPicture]:
+        views = (_view(request, task, row, _sure(row, found.layer, query.confidence)) for row in page.rows)
+        return Page(items=tuple(views), next=page.next)
+
+    return await reply_made(made)
 
 
 @routes.get(f"{PICTURE}/image", query=SignedQuery, media_type="image/*")

@@ -158,6 +158,15 @@ async def test_a_viewer_does_not_see_the_secret_of_a_job(api: Api, job: Labeling
     assert (await api.get(path(job)))["job"]["token"] == job.token
 
 
+async def test_a_key_that_may_only_read_does_not_see_the_secret_of_a_job(api: Api, job: LabelingJob) -> None:
+    body = {"name": "reader", "role": "member", "scopes": ["read"]}
+    secret = (await api.post("/v1/keys", body, expect=201))["secret"]
+
+    shown = await api.bearing(secret).get(path(job))
+
+    assert not shown["job"]["token"]
+
+
 async def test_an_item_that_was_read_into_the_version_takes_no_answer(api: Api, job: LabelingJob) -> None:
     items = api.services.database.documents(LabelingItem)
     (item,) = (await items.list(Query(equal={"job": job.id, "asset": asset(10)}))).items

@@ -83,6 +83,7 @@ async def test_too_few_models_and_unknown_names_are_told(api: Api, world: World)
 
     few = await api.get(f"{PATH}?name=detector", expect=422)
     unknown = await api.get(f"{PATH}?name=nobody", expect=404)
+    await api.get(f"{PATH}?name=detector&next={10**400}", expect=422)
 
     assert "Train another model" in few["step"]
     assert "nobody" in unknown["detail"]

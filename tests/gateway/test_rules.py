@@ -165,6 +165,9 @@ async def test_a_rule_may_no_more_than_a_member_of_its_project(api: Api, world: 
     [
         {"then": {"dataset": "x"}},
         {"then": {"type": "deliver"}},
+        {"then": {"type": ["merge"]}},
+        {"then": {"type": "merge", "dataset": "x" * 70_000}},
+        {"then": {"type": "merge", "dataset": [float("inf")]}},
         {"then": {"type": "merge", "dataset": "${body.x}"}},
         {"then": {"type": "merge", "dataset": "${data}"}},
         {"when": {"type": "ymir.webhook.tested"}},

@@ -71,9 +71,9 @@ def _folder(reference: str, roots: Sequence[Path]) -> Path:
     if found is None:
         raise Invalid(f"There is no folder {reference!r}.", step=f"Name a folder under {_listed(roots)}.")
     if not any(found.is_relative_to(root.resolve()) for root in roots):
-        raise Invalid(
-            f"The folder {reference!r} is not under a root of executors.", step=f"Put it under {_listed(roots)}."
-        )
+        detail = f"The folder {reference!r} is not under a root of executors."
+        step = f"Put it under {_listed(roots)}, or start `ymir serve` with --executor-root and a folder above it."
+        raise Invalid(detail, step=step)
     return found
 
 

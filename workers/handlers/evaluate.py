@@ -133,7 +133,7 @@ def _check(asked: EvaluateParameters, content: Content) -> None:
     named = zip(["/ground_truth", "/layer", *layers], [asked.ground_truth, asked.layer, *asked.layers], strict=True)
     for pointer, name in named:
         if name is not None and name not in content.layers:
-            known = ", ".join(sorted(content.layers)) or "none"
+            known = ", ".join(map(repr, sorted(content.layers))) or "none"
             raise Invalid(
                 f"{pointer}: the version has no layer {name!r}.", step=f"Its layers are: {known}. Infer adds one."
             )

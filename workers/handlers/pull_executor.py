@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue
 
-from schemas.errors import Unavailable
+from schemas.errors import Invalid, Unavailable
 from schemas.exchange_parameters import PullExecutorParameters
 from schemas.executors import ExecutorSubmission, Runtime
 from schemas.outcomes import ExecutorRecord, Outcome, TaskResult
@@ -12,12 +12,14 @@ from workers.executors.images import Images
 from workers.work import Work
 
 
-async def pull_executor(work: Work[PullExecutorParameters], *, images: Images | None) -> Outcome:
-    """Return the executor that an image is; raise Invalid if it is none, Unavailable where no engine is."""
+async def pull_executor(work: Work[PullExecutorParameters], *, images: Images | None, is_alone: bool) -> Outcome:
+    """Return the executor that an image is; raise Invalid if it is none, Unavailable where no engine is.
+
+    ``is_alone``: no other worker may have an engine, so that it is Invalid to ask for an image.
+    """
     if images is None:
-        raise Unavailable(
-            "This worker has no Docker engine.", step="Start a worker on a machine that has one, or an engine here."
-        )
+        step = "Start one." if is_alone else "Start a worker on a machine that has one, or an engine here."
+        raise (Invalid if is_alone else Unavailable)("This worker has no Docker engine.", step=step)
     parameters = work.parameters
     work.progress(0.0, "pulling")
     submission = ExecutorSubmission(

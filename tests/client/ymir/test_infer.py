@@ -129,11 +129,27 @@ def test_a_model_is_shown_recommended_described_fetched_and_hidden(ymir: Ymir, t
     assert "  description: finds squares" in shown.lines
     assert "  classes: cat" in shown.lines
     assert any(line.split()[:2] == ["epoch_1", "recommended"] for line in shown.lines)
-    assert any(line.startswith("  learned from sets@1: sha256:") for line in lineage.lines)
+    assert any(line.startswith("  training on sets@1: sha256:") for line in lineage.lines)
     assert fetched.lines == [str(tmp_path / "m.tar.gz")]
     assert (tmp_path / "m.tar.gz").read_bytes()[:2] == b"\x1f\x8b"
     assert hidden.status == 0
     assert ymir("models").lines == []
+
+
+def test_a_learning_curve_says_whether_another_round_is_worth_it(ymir: Ymir) -> None:
+    options = ("--model", "m", "--classes", "cat", "--executor", "tiny-detector", "--config", "iterations=5")
+    few = ymir("learning-curve", "m")
+    for count in (6, 10):
+        ymir("sample", "all", "--count", str(count), "--into", f"few{count}")
+        assert ymir("train", f"tr:few{count}", "--validation", "all", "--on-overlap", "training", *options).status == 0
+
+    shown = ymir("learning-curve", "m", "--next", "50")
+    told = ymir("learning-curve", "m", "--next", "50", "--json")
+
+    assert "at least 3 different numbers" in few.err
+    assert [line.split()[0] for line in shown.lines[:3]] == ["6", "10", "12"]
+    assert shown.lines[4].startswith("with 50 more: ")
+    assert shown.lines[-1].startswith(json.loads(told.out)["advice"].replace("_", " "))
 
 
 def test_an_evaluation_is_listed_and_shown_class_by_class(ymir: Ymir) -> None:

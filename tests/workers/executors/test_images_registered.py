@@ -10,7 +10,7 @@ import pytest
 from client.verifying import Wanted, verified
 from schemas.annotations import ObjectType
 from schemas.conformance import Verdict
-from schemas.errors import Conflict, Invalid
+from schemas.errors import Conflict, Invalid, Unavailable
 from schemas.exchange_parameters import PullExecutorParameters
 from schemas.executors import Executor, ExecutorSubmission, Protocol, Purpose, Runtime
 from storage.sqlite import open_database
@@ -106,7 +106,7 @@ async def test_a_pulled_executor_is_registered_once_and_read_anew_by_the_next_pu
         executors = database.documents(Executor)
         for turn in range(2):
             work = Work(a_task(parameters=parameters), parameters, scratch=tmp_path, now=lambda: NOON)
-            outcome = await pull_executor(work, images=images)
+            outcome = await pull_executor(work, images=images, is_alone=False)
             for _ in range(2):  # as after a worker that died between
                 await reserve(work.task, outcome, database)
                 kept = await keep(work.task, outcome, database, at=NOON)
@@ -122,6 +122,16 @@ async def test_a_pulled_executor_is_registered_once_and_read_anew_by_the_next_pu
         record = outcome.records[0].model_copy(update={"executor": other})
         with pytest.raises(Invalid, match="is taken by"):
             await reserve(work.task, outcome.model_copy(update={"records": (record,)}), database)
+
+
+async def test_a_pull_waits_for_a_worker_with_an_engine_only_where_there_may_be_one(tmp_path: Path) -> None:
+    parameters = PullExecutorParameters(name="sample", reference=SAMPLE)
+    work = Work(a_task(parameters=parameters), parameters, scratch=tmp_path, now=lambda: NOON)
+
+    with pytest.raises(Unavailable, match="no Docker engine"):
+        await pull_executor(work, images=None, is_alone=False)
+    with pytest.raises(Invalid, match="no Docker engine"):
+        await pull_executor(work, images=None, is_alone=True)
 
 
 async def test_an_image_goes_through_the_conformance_kit(docker: Docker) -> None:
