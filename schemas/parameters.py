@@ -23,6 +23,8 @@ class Slot(StrEnum):
     EXECUTOR = "executor"
     GPU = "gpu"
     SERVICE = "service"
+    DELIVERY = "delivery"
+    """Of its own, so that no line of events before an endpoint keeps other work waiting."""
 
 
 class RefElsewhere(NamedTuple):

@@ -34,6 +34,8 @@ class ReceiveParameters(ServiceParameters):
 class DeliverParameters(ServiceParameters):
     """Send an event to a webhook."""
 
+    SLOT: ClassVar[Slot] = Slot.DELIVERY
+
     type: Literal["deliver"] = "deliver"
     webhook: Id
     event: CloudEvent

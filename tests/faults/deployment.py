@@ -35,7 +35,7 @@ SHORT = {
     "YMIR_IDLE_SECONDS": "1",
     "YMIR_REQUEST_TAKEOVER_SECONDS": "3",
 }
-SLOTS = '{"data": 2, "executor": 1, "service": 1}'
+SLOTS = '{"data": 2, "executor": 1, "service": 1, "delivery": 4}'
 
 
 class Worker:

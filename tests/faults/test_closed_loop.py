@@ -84,7 +84,7 @@ async def test_from_import_to_the_second_model_with_nobody_calling_in_between(
         ).decode(),
         "YMIR_LABELING_POLL_SECONDS": "3600",  # hooks alone tell of answers
         "YMIR_WEBHOOK_NETWORKS": "127.0.0.0/8",
-        "YMIR_SLOTS": '{"data": 2, "executor": 1, "service": 8}',
+        "YMIR_SLOTS": '{"data": 2, "executor": 1, "service": 8, "delivery": 4}',
     }
     async with (
         deployed(servers, tmp_path, workers=2, **settings) as deployment,
