@@ -79,7 +79,8 @@ class Runner:
                 log.warning("task was lost to another worker")
             finally:
                 await asyncio.to_thread(rmtree, scratch, ignore_errors=True)
-                if work.is_logging:
+                # Of a task that was lost it is another's to write anything: its own log takes the place of this.
+                if work.is_logging and work.stopping is not Stopping.LOST:
                     await self._beside(forget_live(task, logs=self._database.documents(LiveLog)))
 
     def stop(self) -> None:
