@@ -200,14 +200,17 @@ async def test_what_is_changed_taken_back_and_corrected_in_the_tool_is_followed(
 
 async def test_a_job_that_is_closed_early_takes_what_the_tool_has_at_that_moment(studio: Studio) -> None:
     work = await studio.work(None, None)
-    person, (one, _) = await studio.opened(work)
+    person, (one, two) = await studio.opened(work)
 
     await person.submit(one["id"], [rectangle("cat", MIDDLE, size=SIZE)])
+    await person.submit(two["id"], [rectangle("cow", MIDDLE, size=SIZE)])
     await studio.close(work)
     outcome = await studio.run(work)
 
     assert isinstance(outcome, Outcome)
     assert outcome.result.summary == {"labeled": 1, "empty": 0, "skipped": 0, "unanswered": 1}
+    (finding,) = (await studio.world.report(outcome)).findings
+    assert finding.detail == "was answered with what cannot be kept: The job has no class 'cow'. It has: cat, dog."
 
 
 async def test_a_tool_that_is_away_for_an_hour_is_waited_for(studio: Studio) -> None:
