@@ -34,7 +34,7 @@ from workers.labeling.label_studio import LabelStudio
 from workers.labeling.using import LabelingTools
 from workers.work import Work
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SIZE = (100, 80)
 GATEWAY = "http://127.0.0.1:9"
