@@ -23,7 +23,7 @@ from tests.servers.label_studio import TOKEN
 from tests.servers.studio_annotator import Annotator, annotating
 from tests.workers.pictures import a_voc_folder
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROJECT = "cats"
 IMAGES = 12

@@ -32,11 +32,11 @@ COLLECTING: Final = frozenset({COLLECT, WITHOUT_TOOL})
 
 
 class Labels(NamedTuple):
-    """The answers of a job: annotations by asset, and the assets that were skipped or never answered."""
+    """The answers of a job: annotations by asset, the assets that were skipped, and why others have no answer."""
 
     annotations: dict[bytes, tuple[AnnotationRow, ...]]
     skipped: list[str]
-    unanswered: list[str]
+    unanswered: dict[str, str]
 
 
 async def label(
@@ -95,7 +95,7 @@ def _fact(work: Work[LabelParameters], event_type: EventType) -> Fact:
 
 
 async def _labels(work: Work[LabelParameters], database: Database) -> Labels:
-    labels = Labels({}, [], [])
+    labels = Labels({}, [], {})
     async for item in sealed(job_id(work.task.id), database):
         match item.state:
             case ItemState.LABELED:
@@ -103,7 +103,8 @@ async def _labels(work: Work[LabelParameters], database: Database) -> Labels:
             case ItemState.SKIPPED:
                 labels.skipped.append(item.asset)
             case ItemState.OPEN:
-                labels.unanswered.append(item.asset)
+                refused = f"was answered with what cannot be kept: {item.refused}"
+                labels.unanswered[item.asset] = refused if item.refused else "was never answered"
     return labels
 
 
@@ -155,5 +156,5 @@ def _told(labels: Labels, summary: dict[str, JsonValue]) -> bytes:
     skipped = [
         Finding(subject=asset, detail="was skipped by its annotator", kind="skipped") for asset in labels.skipped
     ]
-    open_ = [Finding(subject=asset, detail="was never answered", kind="unanswered") for asset in labels.unanswered]
+    open_ = [Finding(subject=asset, detail=why, kind="unanswered") for asset, why in labels.unanswered.items()]
     return Report(summary=summary, findings=(*skipped, *open_)).model_dump_json().encode()

@@ -15,8 +15,8 @@ from workers.labeling.tools import Told, Unfit
 
 Json = Mapping[str, Any]
 
-# A task that nobody touched since it was made says nothing.
-UNTOUCHED: Final = timedelta(milliseconds=10)
+# A task that nobody touched since it was made says nothing; a busy server takes so long from one instant to the other.
+UNTOUCHED: Final = timedelta(milliseconds=100)
 # What the import of a file leaves out, whoever drew it can still be asked about.
 NO_LABEL: Final = "no label"
 REJECTED: Final = "rejected"
@@ -49,6 +49,8 @@ def changed_at(task: Json) -> datetime:
 
 def is_touched(task: Json) -> bool:
     """Tell whether anything became of a task since it was made."""
+    if task.get("total_annotations") or task.get("cancelled_annotations"):
+        return True
     return changed_at(task) - datetime.fromisoformat(task["created_at"]) >= UNTOUCHED
 
 

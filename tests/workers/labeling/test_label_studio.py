@@ -15,8 +15,11 @@ from schemas.errors import Invalid, Unavailable
 from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import ItemState, JobState, LabelingItem, LabelingJob
 from schemas.outcomes import Outcome, Pause
+from schemas.service_parameters import ReceiveParameters
+from schemas.tasks import Task, TaskState
 from storage.datasets.rows import AnnotationRow
 from storage.labeling.settings import LabelingSettings, ToolKind, ToolSettings
+from storage.local_bus import LocalBus
 from storage.ports import Query
 from tests.factories import NOON
 from tests.servers.label_studio import TOKEN, USER
@@ -24,13 +27,14 @@ from tests.servers.process import free_port
 from tests.servers.studio_annotator import Annotator, annotating, rectangle
 from tests.workers.loop_world import CAT, DOG, World, a_world
 from workers.handlers.label import label
+from workers.handlers.receive import receive
 from workers.labeling import label_studio, label_studio_tasks
 from workers.labeling.jobs import job_id
 from workers.labeling.label_studio import LabelStudio
 from workers.labeling.using import LabelingTools
 from workers.work import Work
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SIZE = (100, 80)
 GATEWAY = "http://127.0.0.1:9"
@@ -196,14 +200,17 @@ async def test_what_is_changed_taken_back_and_corrected_in_the_tool_is_followed(
 
 async def test_a_job_that_is_closed_early_takes_what_the_tool_has_at_that_moment(studio: Studio) -> None:
     work = await studio.work(None, None)
-    person, (one, _) = await studio.opened(work)
+    person, (one, two) = await studio.opened(work)
 
     await person.submit(one["id"], [rectangle("cat", MIDDLE, size=SIZE)])
+    await person.submit(two["id"], [rectangle("cow", MIDDLE, size=SIZE)])
     await studio.close(work)
     outcome = await studio.run(work)
 
     assert isinstance(outcome, Outcome)
     assert outcome.result.summary == {"labeled": 1, "empty": 0, "skipped": 0, "unanswered": 1}
+    (finding,) = (await studio.world.report(outcome)).findings
+    assert finding.detail == "was answered with what cannot be kept: The job has no class 'cow'. It has: cat, dog."
 
 
 async def test_a_tool_that_is_away_for_an_hour_is_waited_for(studio: Studio) -> None:
@@ -354,3 +361,20 @@ async def test_a_server_that_is_no_label_studio_is_unavailable(studio: Studio) -
 
         with pytest.raises(Unavailable, match="something else than JSON"):
             await studio.speaking(f"http://127.0.0.1:{port}").heard(await studio.job(work), b'{"task": {"id": 1}}')
+
+
+async def test_a_hook_of_a_task_that_was_cancelled_closes_its_job_in_the_tool_too(studio: Studio) -> None:
+    work = await studio.work(None)
+    person, (task,) = await studio.opened(work)
+    world = studio.world
+    cancelled = work.task.model_copy(update={"state": TaskState.CANCELLED})
+    await world.database.documents(Task).add(cancelled)
+    job = await studio.job(work)
+    heard = world.work(ReceiveParameters(job=job.id, body=f'{{"task": {{"id": {task["id"]}}}}}'))
+    tools = LabelingTools({"studio": studio.tool}, LabelingSettings(), world.database)
+
+    outcome = await receive(heard, database=world.database, blobs=world.blobs, bus=LocalBus(), tools=tools)
+
+    assert outcome.cancelled
+    assert (await studio.job(work)).state is JobState.CLOSED
+    assert await person.hooks() == []
