@@ -1,5 +1,6 @@
 """Deliveries: an event comes signed, as often as it takes, and never where it may not go."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -202,6 +203,26 @@ async def test_what_is_not_there_is_tried_again(database: Database, sender: Send
 
     assert isinstance(pause, Pause)
     assert pause.result.summary["attempts"][0]["status"] is None  # type: ignore[index, call-overload]
+
+
+async def test_who_finds_no_place_comes_again_ever_later_and_that_is_no_attempt(
+    database: Database, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    webhook, waited = await a_webhook(database, endpoint.url), []
+    async with sender_of(HERE) as sender:
+        await asyncio.gather(*(sender._places[webhook.id].taken() for _ in range(HERE.webhook_at_once)))
+        work = a_delivery(webhook, tmp_path=tmp_path, at=NOON)
+        for _ in range(8):
+            pause = await deliver(work, database=database, sender=sender)
+            assert isinstance(pause, Pause)
+            assert pause.until is not None
+            waited.append((pause.until - work.now()).total_seconds())
+            work = later(work, pause)
+
+    assert all(2 * 2**times <= wait <= 8 * 2**times for times, wait in enumerate(waited[:7]))
+    assert waited[7] <= 8 * 2**6
+    assert pause.result.summary["attempts"] == []
+    assert not endpoint.came
 
 
 async def test_a_webhook_that_is_removed_gets_nothing_more(
