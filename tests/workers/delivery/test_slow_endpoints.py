@@ -30,7 +30,7 @@ from workers.settings import WorkerSettings
 pytestmark = pytest.mark.slow
 
 EVENTS: Final = 200
-RATE: Final = 50.0
+RATE: Final = 100.0
 HANGS_SECONDS: Final = 15.0
 LATE_SECONDS: Final = 1.0
 # All at once, they wait for each other too.
