@@ -30,7 +30,7 @@ EACH: Final = 4
 CONNECTIONS: Final = 8
 SLOTS: Final = '{"data": 8, "service": 16}'
 LOOK_SECONDS: Final = 0.01
-WAIT_SECONDS: Final = 30.0
+WAIT_SECONDS: Final = 90.0
 WARM: Final = 100
 ENDS: Final = frozenset({EventType.TASK_SUCCEEDED, EventType.VERSION_CREATED})
 
