@@ -32,7 +32,9 @@ pytestmark = pytest.mark.slow
 EVENTS: Final = 200
 RATE: Final = 100.0
 HANGS_SECONDS: Final = 15.0
-LATE_SECONDS: Final = 1.0
+# Some tenths of a second where nothing else runs. Whoever waits for the one that hangs is later than this: by two
+# seconds if it was turned away, by fifteen if it stood behind.
+LATE_SECONDS: Final = 1.9
 # All at once, they wait for each other too.
 ALL_LATE_SECONDS: Final = 3.0
 
@@ -85,7 +87,7 @@ async def test_of_two_endpoints_the_quick_one_does_not_wait_for_the_one_that_han
 
     late = [came_at - happened[event] for event, came_at in there.came_at["quick"].items()]
     assert float(np.percentile(late, 99)) < late_seconds
-    assert len(there.came_at["slow"]) == settings.webhook_at_once
+    assert len(there.came_at["slow"]) >= settings.webhook_at_once
 
 
 async def has_all(there: Endpoints) -> bool:
