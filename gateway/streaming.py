@@ -71,6 +71,7 @@ async def _streamed(request: web.Request, position: int, *, read: Read, is_allow
             if events:
                 await response.write(_written(events))
                 sent_at = time.monotonic()
+            if len(events) == TOGETHER:
                 continue
             if time.monotonic() - sent_at >= beat:
                 if not await is_allowed():

@@ -56,16 +56,12 @@ class Follower:
     async def follow(self) -> bool:
         """Act on what comes next; return whether there may be more. Raises Unavailable."""
         bookmark = await self._bookmark()
-        oldest = await self._event_log.oldest()
-        position = bookmark.position
-        if oldest is not None and position + 1 < oldest:
-            log.warning(
-                "events were forgotten before they were acted on", follower=self._name, count=oldest - 1 - position
-            )
-            position = oldest - 1
-        page = await self._event_log.after(position, limit=TOGETHER)
+        page = await self._event_log.after(bookmark.position, limit=TOGETHER)
         if not page.items:
             return False
+        # The log has no gap but the one at its beginning.
+        if forgotten := page.items[0].position - bookmark.position - 1:
+            log.warning("events were forgotten before they were acted on", follower=self._name, count=forgotten)
         await self._act(page.items)
         with suppress(Conflict):  # another worker was faster
             await self._bookmarks.replace(bookmark.successor(position=page.items[-1].position), was=bookmark)

@@ -65,10 +65,11 @@ async def _stream(
     request: web.Request, query: EventQuery, after: int | None, *, projects: list[Id] | None
 ) -> web.StreamResponse:
     log = request.app[SERVICES].event_log
+    is_narrow = bool(query.type) or projects is not None
 
     async def read(position: int) -> tuple[Sequence[LoggedEvent], int]:
         # The end first: up to there nothing is overlooked, and what was looked through is not looked through again.
-        last = await log.last()
+        last = await log.last() if is_narrow else position
         items = (await log.after(position, types=query.type, projects=projects, limit=TOGETHER)).items
         return items, items[-1].position if items else max(position, last)
 

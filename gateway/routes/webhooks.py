@@ -83,7 +83,7 @@ async def show_webhook(request: web.Request) -> web.Response:
 async def change_webhook(request: web.Request) -> web.Response:
     """Change a webhook, disable it, or enable it again."""
     change, services = await read(request, WebhookChange), request.app[SERVICES]
-    changes: dict[str, Any] = change.model_dump(exclude_unset=True, exclude={"projects", "enabled"})
+    changes: dict[str, Any] = change.model_dump(exclude_none=True, exclude={"projects", "enabled"})
     if change.projects is not None:
         projects = await told_of(request, change.projects)
         changes["projects"] = tuple(project.id for project in projects)

@@ -40,7 +40,7 @@ EVENTS: Final = 3
 
 async def idle(folder: Path, _: Size) -> Measured:
     """Look at the processor time of a gateway and a worker that have nothing to do; the busier one counts."""
-    async with _prepared(folder) as deployment:
+    async with prepared(folder) as deployment:
         await deployment.start(WORKER, "worker")
         await asyncio.sleep(SETTLE_SECONDS)
         before = deployment.used()
@@ -52,7 +52,7 @@ async def idle(folder: Path, _: Size) -> Measured:
 
 async def again(folder: Path, size: Size) -> Measured:
     """Kill a worker that imports, with another one beside it; count from the kill until the task runs again."""
-    async with _prepared(folder) as deployment, deployment.client() as client:
+    async with prepared(folder) as deployment, deployment.client() as client:
         root = folder / "many"
         await pictures.small_voc(root, size)
         await deployment.start(WORKER, "doomed")
@@ -68,21 +68,21 @@ async def again(folder: Path, size: Size) -> Measured:
 
 async def nothing(folder: Path, size: Size) -> Measured:
     """Post tasks whose handler does nothing, and wait until the event of the last one's success is in the log."""
-    async with _prepared(folder) as deployment:
+    async with prepared(folder) as deployment:
         await deployment.start(NO_OP, "worker")
         return await _through(deployment, size.accepted)
 
 
 async def smallest(folder: Path, size: Size) -> Measured:
     """Do the same with the handler that makes a version of one image."""
-    async with _prepared(folder) as deployment:
+    async with prepared(folder) as deployment:
         await deployment.start(WORKER, "worker")
         return await _through(deployment, size.accepted // 4)
 
 
 async def starts(folder: Path, size: Size) -> Measured:
     """Post at 100/s, and compare when each request was due with when its task was claimed."""
-    async with _prepared(folder) as deployment:
+    async with prepared(folder) as deployment:
         await deployment.start(NO_OP, "worker")
         log = _Log(deployment)
         await _posted(deployment, log, WARM, rate=100.0)
@@ -94,7 +94,7 @@ async def starts(folder: Path, size: Size) -> Measured:
 
 async def posts(folder: Path, size: Size) -> Measured:
     """Post at 200/s while a worker runs the tasks, and look how long the answers take."""
-    async with _prepared(folder) as deployment:
+    async with prepared(folder) as deployment:
         await deployment.start(NO_OP, "worker")
         log = _Log(deployment)
         await _posted(deployment, log, WARM, rate=200.0)
@@ -172,7 +172,7 @@ async def _posted(deployment: Deployment, log: _Log, count: int, *, rate: float 
     """Post so many tasks and wait for their ends."""
     before = log.last()
     url = f"{deployment.url}/v1/projects/{PROJECT}/tasks"
-    bodies = [orjson.dumps(_smallest(number)) for number in range(count)]
+    bodies = [orjson.dumps(a_sample(number)) for number in range(count)]
     posted = await post_all(url, deployment.key, bodies, connections=IN_FLIGHT, rate=rate)
     await log.until(count, after=before)
     return posted
@@ -184,12 +184,12 @@ def _table(spent: Mapping[str, float], count: int) -> str:
     return f"core-ms a task: {told}; in all {total:.2f}, load {os.getloadavg()[0]:.1f}"
 
 
-def _smallest(number: int) -> dict[str, object]:
+def a_sample(number: int) -> dict[str, object]:
     return {"type": "sample", "dataset": f"few-{number % 100}", "source": "pictures", "count": 1, "seed": number}
 
 
 @asynccontextmanager
-async def _prepared(folder: Path) -> AsyncIterator[Deployment]:
+async def prepared(folder: Path) -> AsyncIterator[Deployment]:
     """Run a deployment without a worker that has a project with a small version."""
     async with deployed(folder) as deployment, deployment.client() as client:
         root = folder / f"few-{deployment.settings['YMIR_BUS']}"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -125,6 +126,34 @@ async def test_a_reader_that_follows_sees_every_event_once_while_others_append(d
                 group.create_task(appender.append(of_project(facts[start : start + 4])))
 
     assert sorted(seen) == sorted(fact.id for fact in facts)
+
+
+async def test_of_twenty_who_write_readers_that_begin_anywhere_miss_nothing(database: Database) -> None:
+    facts, chance = [a_fact() for _ in range(200)], Random(0)
+    heard: list[list[tuple[int, str]]] = [[] for _ in range(3)]
+
+    async def write(number: int) -> None:
+        log = EventLog(database, SOURCE)
+        for start in range(number * 10, number * 10 + 10, 2):
+            # Each says again what it said before: it may not know whether that was kept.
+            await log.append(of_project(facts[max(start - 2, number * 10) : start + 2]))
+
+    async def read(came: list[tuple[int, str]]) -> None:
+        while len(came) < len(facts):
+            log = EventLog(database, SOURCE)  # one that went away, and comes back with its cursor
+            for _ in range(chance.randrange(1, 5)):
+                page = await log.after(came[-1][0] if came else 0, limit=chance.randrange(1, 30))
+                came += [(logged.position, logged.event.id) for logged in page.items]
+
+    async with asyncio.timeout(100), asyncio.TaskGroup() as group:
+        for came in heard:
+            group.create_task(read(came))
+        for number in range(20):
+            group.create_task(write(number))
+
+    assert [position for position, _ in heard[0]] == list(range(1, len(facts) + 1))
+    assert sorted(identity for _, identity in heard[0]) == sorted(fact.id for fact in facts)
+    assert heard[1:] == heard[:1] * 2
 
 
 async def test_an_appender_that_is_given_up_leaves_the_log_whole(log: EventLog) -> None:

@@ -13,8 +13,12 @@ from gateway.app import build_app
 from gateway.services import Services
 from schemas.errors import Invalid, Unavailable
 from schemas.letters import DeadLetter, ForeignMessage
+from schemas.outcomes import Outcome
+from schemas.problems import Problem
+from schemas.service_parameters import OF_THE_SERVICE, ReceiveParameters
+from schemas.tasks import Task
 from storage.local_bus import LocalBus
-from tests.factories import NOON
+from tests.factories import NOON, a_task
 from tests.gateway.api import MEMBER, VIEWER, Api
 
 BODY = b"<script>alert(1)</script>"
@@ -130,3 +134,17 @@ async def test_letters_are_for_administrators_only(office: Office, secret: str) 
     await api.call("DELETE", path, expect=403)
 
     assert office.bus.sent == []
+
+
+async def test_what_a_tool_told_and_could_not_be_taken_in_is_a_task_that_is_retried(
+    api: Api, services: Services
+) -> None:
+    problem = Problem.of(Invalid("It cannot be read."), status=422)
+    task = a_task(project=OF_THE_SERVICE, parameters=ReceiveParameters(job="0" * 32, body="{"))
+    failed = task.claimed(by="worker", at=NOON).ended(Outcome(problem=problem), at=NOON)
+    await services.database.documents(Task).add(failed)
+
+    again = await api.post(f"/v1/tasks/{failed.id}/retry", expect=202)
+
+    assert (again["retry_of"], again["state"]) == (failed.id, "queued")
+    assert again["parameters"] == failed.parameters.model_dump(mode="json")

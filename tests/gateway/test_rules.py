@@ -1,6 +1,7 @@
 """Rules: when this happens, then that task, once, and it is known why."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -13,6 +14,7 @@ from schemas.events import EventType, Fact, LoggedEvent
 from schemas.rules import Rule, RuleRun
 from schemas.schema import new_id
 from schemas.tasks import Cause, Task
+from storage.following import Follower
 from tests.factories import NOON, a_task
 from tests.gateway.api import ADMIN, JSON, MEMBER, VIEWER, Api
 from tests.gateway.world import PROJECT, World
@@ -206,3 +208,31 @@ async def test_a_gateway_that_acts_on_rules_does_so_by_itself(services: Services
                 await asyncio.sleep(0.05)
 
     assert (await tasks_of(api))[0].cause is not None
+
+
+async def test_a_gateway_that_is_killed_between_a_task_and_its_run_has_asked_once(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.version()
+    rule = await api.post("/v1/rules", RULE, expect=201)
+    follower = partial(Follower, "rules", database=world.services.database, event_log=world.services.event_log)
+    await follower(acting(api).act, bus=world.services.bus).follow()
+    await happens(world)
+
+    with monkeypatch.context() as patched:
+        # It ends between the two writes, and its bookmark stays where it was.
+        patched.setattr(api.services.database.documents(RuleRun), "add", killed)
+        with pytest.raises(asyncio.CancelledError):
+            await follower(acting(api).act, bus=world.services.bus).follow()
+    left = await tasks_of(api)
+    runs = await api.services.database.documents(RuleRun).count()
+    await follower(acting(api).act, bus=world.services.bus).follow()
+
+    assert (len(left), runs) == (1, 0)
+    assert [task.id for task in await tasks_of(api)] == [left[0].id]
+    [run] = (await api.get(f"/v1/rules/{rule['id']}/runs"))["items"]
+    assert (run["task"], run["problem"]) == (left[0].id, None)
+
+
+async def killed(_: RuleRun) -> None:
+    raise asyncio.CancelledError

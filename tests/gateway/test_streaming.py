@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from random import Random
 
 import pytest
 from aiohttp import ClientResponse
@@ -12,6 +13,7 @@ from gateway.settings import GatewaySettings
 from schemas.events import CloudEvent, EventType, Fact
 from schemas.keys import ApiKey, Grant, Role, secret_digest
 from schemas.schema import new_id
+from storage.event_log import EventLog
 from tests.factories import NOON
 from tests.gateway.api import ADMIN, Api
 
@@ -71,6 +73,32 @@ async def test_a_stream_goes_on_after_the_last_event_that_came(api: Api) -> None
         came = [(await message(response))["id"] for _ in range(3)]
 
     assert came == ["3", "4", "5"]
+
+
+async def test_while_twenty_write_a_stream_that_breaks_again_and_again_brings_everything_once(api: Api) -> None:
+    chance, subjects = Random(0), [str(number) for number in range(200)]
+    came: list[tuple[int, str]] = []
+
+    async def write(mine: list[str]) -> None:
+        log = EventLog(api.services.database, api.services.event_log.source)
+        for subject in mine:
+            fact = Fact(id=new_id(), type=EventType.TASK_QUEUED, subject=subject, time=NOON)
+            await api.services.bus.publish(await log.append([(fact, MINE)]))
+
+    async def follow() -> None:
+        while len(came) < len(subjects):
+            async with streaming(api, **{"Last-Event-ID": str(came[-1][0] if came else 0)}) as response:
+                for _ in range(min(chance.randrange(1, 20), len(subjects) - len(came))):
+                    one = await message(response)
+                    came.append((int(one["id"]), CloudEvent.model_validate_json(one["data"]).subject))
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(follow())
+        for number in range(20):
+            group.create_task(write(subjects[number::20]))
+
+    assert [position for position, _ in came] == list(range(1, len(subjects) + 1))
+    assert sorted(subject for _, subject in came) == sorted(subjects)
 
 
 async def test_a_stream_that_nobody_published_to_finds_events_in_the_log(api: Api) -> None:

@@ -76,10 +76,12 @@ async def test_a_webhook_is_changed_disabled_and_removed(api: Api) -> None:
     webhook = f"/v1/webhooks/{(await a_webhook(api))['id']}"
 
     changed = await api.patch(webhook, {"description": "ours", "types": ["ymir.model.created"]})
+    unchanged = await api.patch(webhook, {"url": None, "description": None, "types": None})
     disabled = await api.patch(webhook, {"enabled": False})
     enabled = await api.patch(webhook, {"enabled": True})
     await api.delete(webhook)
 
+    assert unchanged == changed
     assert (changed["description"], changed["url"]) == ("ours", URL)
     assert not disabled["enabled"]
     assert "the admin" in disabled["disabled_because"]

@@ -1,6 +1,8 @@
 """Dispatching: every event of the log becomes a task for each webhook that wants it."""
 
+import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from schemas.events import LoggedEvent
 from schemas.schema import derived_id
@@ -9,6 +11,8 @@ from schemas.tasks import Task
 from schemas.webhooks import Webhook
 from storage.collection.every import every
 from storage.ports import Bus, Clock, Database
+
+RING_TOGETHER: Final = 64
 
 
 class Dispatcher:
@@ -27,9 +31,10 @@ class Dispatcher:
             self._delivery(webhook, logged) for logged in events for webhook in webhooks if webhook.wants(logged)
         ]
         conflicts = await self._tasks.add_many(deliveries) if deliveries else []
-        for delivery, conflict in zip(deliveries, conflicts, strict=True):
-            if conflict is None:
-                await self._bus.ring(delivery.doorbell())
+        new = [delivery for delivery, conflict in zip(deliveries, conflicts, strict=True) if conflict is None]
+        for start in range(0, len(new), RING_TOGETHER):
+            # A broker confirms what comes together at once.
+            await asyncio.gather(*(self._bus.ring(one.doorbell()) for one in new[start : start + RING_TOGETHER]))
 
     def _delivery(self, webhook: Webhook, logged: LoggedEvent) -> Task:
         now = self._now()

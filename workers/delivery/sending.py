@@ -1,8 +1,10 @@
 """Sending: one event to one address, signed by Standard Webhooks, never where it may not go."""
 
+import asyncio
 import re
 import time
-from collections import Counter
+from asyncio import Semaphore
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +25,8 @@ from workers.settings import WorkerSettings
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=UTF-8"
 CONNECT_SECONDS: Final = 5.0
+# Who answers within this is quick. It is also the longest that a slow endpoint keeps slots from others, once.
+PATIENCE_SECONDS: Final = 0.5
 # What an endpoint answers is of no use here; so much of it is read that its connection can be used again.
 ANSWER_BYTES: Final = 65_536
 ERROR_LETTERS: Final = 300
@@ -52,19 +56,44 @@ class Sender:
 
     def __init__(self, session: ClientSession, *, at_once: int) -> None:
         self._session = session
-        self._at_once = at_once
-        self._under_way: Counter[Id] = Counter()
+        self._places: defaultdict[Id, _Places] = defaultdict(lambda: _Places(at_once))
 
     async def send(self, webhook: Webhook, event: CloudEvent, *, at: datetime) -> Sent | None:
         """Send an event once; whatever goes wrong is told in the attempt. None: there is no place for it now."""
-        if self._under_way[webhook.id] >= self._at_once:
+        places = self._places[webhook.id]
+        if not await places.taken():
             return None
-        self._under_way[webhook.id] += 1
-        try:
+        async with places.occupied():
             return await _sent(self._session, webhook.url, event, secrets=webhook.signing(at=at), at=at)
+
+
+class _Places:
+    """The places of one webhook: at one that is quick they are waited for, since one is free in a moment."""
+
+    def __init__(self, count: int) -> None:
+        self._free = Semaphore(count)
+        self._is_quick = True
+
+    async def taken(self) -> bool:
+        """Take a place; return whether there was one."""
+        if self._free.locked() and not self._is_quick:
+            return False
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._free.acquire()
+        except TimeoutError:
+            self._is_quick = False
+            return False
+
+    @asynccontextmanager
+    async def occupied(self) -> AsyncIterator[None]:
+        """Give the place back that was taken, and remember whether it was in use for long."""
+        began_at = time.monotonic()
+        try:
+            yield
         finally:
-            self._under_way[webhook.id] -= 1
-            self._under_way += Counter()  # forgets those at zero
+            self._is_quick = time.monotonic() - began_at < PATIENCE_SECONDS
+            self._free.release()
 
 
 @asynccontextmanager

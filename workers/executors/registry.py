@@ -67,7 +67,7 @@ def digest_of_folder(folder: Path) -> Digest:
 def _folder(reference: str, roots: Sequence[Path]) -> Path:
     folder = Path(reference)
     named = [root / reference for root in roots] if not folder.is_absolute() else [folder]
-    found = next((path.resolve() for path in named if path.is_dir()), None)
+    found = next((path.resolve() for path in named if _is_folder(path)), None)
     if found is None:
         raise Invalid(f"There is no folder {reference!r}.", step=f"Name a folder under {_listed(roots)}.")
     if not any(found.is_relative_to(root.resolve()) for root in roots):
@@ -75,6 +75,13 @@ def _folder(reference: str, roots: Sequence[Path]) -> Path:
         step = f"Put it under {_listed(roots)}, or start `ymir serve` with --executor-root and a folder above it."
         raise Invalid(detail, step=step)
     return found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # a name longer than any can be, or a folder that may not be looked into
 
 
 def manual_files(manual: Path) -> dict[str, bytes]:

@@ -24,9 +24,13 @@ PAUSES: Final = tuple(
     for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
 )
 JITTER: Final = 0.1
-# Deliveries that find no place come again after a while, not all at once.
+# Deliveries that find no place come again after a while, not all at once; each time after twice as long, so that a
+# long line before an endpoint that hangs is no work for the service.
 NO_PLACE_SECONDS: Final = (2.0, 8.0)
+NO_PLACE_DOUBLINGS: Final = 6
+TURNED_AWAY: Final = "turned_away"
 ATTEMPTS: Final = TypeAdapter(tuple[Attempt, ...])
+TIMES: Final = TypeAdapter(int)
 
 _random = Random()  # noqa: S311 - jitter is no secret
 log = structlog.get_logger(__name__)
@@ -42,7 +46,7 @@ async def deliver(work: Work[DeliverParameters], *, database: Database, sender: 
     webhook = found[0]
     sent = await sender.send(webhook, parameters.event, at=work.now())
     if sent is None:
-        return _pause(work, attempts, timedelta(seconds=_random.uniform(*NO_PLACE_SECONDS)))
+        return _no_place(work, attempts)
     attempts = (*attempts, sent.attempt)
     log.info(
         "event sent", webhook=webhook.id, sent=parameters.event.id, attempt=len(attempts), status=sent.attempt.status
@@ -65,6 +69,15 @@ def _wait(sent: Sent, made: int) -> timedelta:
     """Return how long to wait: the pause of the schedule and a little more, or what the endpoint asks for."""
     pause = PAUSES[made - 1] * _random.uniform(1, 1 + JITTER)
     return max(pause, sent.retry_after or timedelta())
+
+
+def _no_place(work: Work[DeliverParameters], attempts: tuple[Attempt, ...]) -> Pause:
+    """Return a pause that remembers how often there was no place since the last attempt."""
+    times = TIMES.validate_python(work.task.result.summary.get(TURNED_AWAY, 0))
+    wait = timedelta(seconds=_random.uniform(*NO_PLACE_SECONDS) * 2 ** min(times, NO_PLACE_DOUBLINGS))
+    summary = {**_result(attempts).summary, TURNED_AWAY: times + 1}
+    pause = _pause(work, attempts, wait)
+    return pause.model_copy(update={"result": TaskResult(summary=summary), "waiting_for": "a place at the endpoint"})
 
 
 def _pause(work: Work[DeliverParameters], attempts: tuple[Attempt, ...], wait: timedelta) -> Pause:

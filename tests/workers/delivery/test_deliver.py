@@ -1,6 +1,8 @@
 """Deliveries: an event comes signed, as often as it takes, and never where it may not go."""
 
+import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -9,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks import Webhook as Signer
 from standardwebhooks import WebhookVerificationError
+from typing_extensions import override
+from yarl import URL
 
 from schemas.events import CloudEvent, EventType
 from schemas.outcomes import Outcome, Pause
@@ -20,6 +26,7 @@ from schemas.tasks import Task
 from schemas.webhooks import SigningSecret, Webhook, new_secret
 from storage.clock import utc_now
 from storage.ports import Database
+from storage.public_addresses import may_be_reached
 from storage.sqlite import open_database
 from tests.factories import NOON, a_task
 from tests.workers.delivery.endpoint import Endpoint, an_endpoint
@@ -29,6 +36,7 @@ from workers.settings import WorkerSettings
 from workers.work import Work
 
 HERE = WorkerSettings(webhook_networks=(ip_network("127.0.0.0/8"),), webhook_seconds=2.0)
+PUBLIC = "93.184.215.14"
 EVENT = CloudEvent(id=new_id(), source="urn:ymir:test", type=EventType.TASK_SUCCEEDED, subject="x", time=NOON)
 
 
@@ -195,6 +203,57 @@ async def test_nothing_is_sent_to_an_address_that_is_not_public(
     assert not endpoint.came
 
 
+class Rebinding(AbstractResolver):
+    """A name that is public when it is looked at, and leads inside when it is connected to."""
+
+    def __init__(self, *inside: str) -> None:
+        self.addresses = [PUBLIC, *inside]
+
+    @override
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
+        address = self.addresses.pop(0)
+        kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=0)]
+
+    @override
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("inside", ["127.0.0.1", "169.254.169.254", "fd00:ec2::254", "::ffff:127.0.0.1"])
+async def test_a_name_that_leads_inside_by_the_time_it_is_connected_to_gets_nothing(
+    database: Database, endpoint: Endpoint, tmp_path: Path, inside: str
+) -> None:
+    port = URL(endpoint.url).port
+    webhook = await a_webhook(database, f"http://rebinding.example:{port}/events")
+    resolver = Rebinding(inside)
+    assert may_be_reached((await resolver.resolve("rebinding.example"))[0]["host"])
+
+    async with sender_of(WorkerSettings(webhook_seconds=2.0)) as sender:
+        connector = sender._session.connector
+        assert isinstance(connector, TCPConnector)
+        connector._resolver = resolver
+        pause = await deliver(a_delivery(webhook, tmp_path=tmp_path), database=database, sender=sender)
+
+    assert isinstance(pause, Pause)
+    assert "not public" in pause.result.summary["attempts"][0]["error"]  # type: ignore[index, call-overload, operator]
+    assert (resolver.addresses, endpoint.came) == ([], [])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_to_where_machines_keep_their_secrets_is_not_followed(
+    database: Database, endpoint: Endpoint, sender: Sender, tmp_path: Path, status: int
+) -> None:
+    endpoint.status, endpoint.headers = status, {"Location": endpoint.url.replace("/events", "/latest/meta-data/")}
+
+    pause = await deliver(
+        a_delivery(await a_webhook(database, endpoint.url), tmp_path=tmp_path), database=database, sender=sender
+    )
+
+    assert isinstance(pause, Pause)
+    assert [came.path for came in endpoint.came] == ["/events"]
+
+
 async def test_what_is_not_there_is_tried_again(database: Database, sender: Sender, tmp_path: Path) -> None:
     webhook = await a_webhook(database, "http://127.0.0.1:9/")
 
@@ -202,6 +261,26 @@ async def test_what_is_not_there_is_tried_again(database: Database, sender: Send
 
     assert isinstance(pause, Pause)
     assert pause.result.summary["attempts"][0]["status"] is None  # type: ignore[index, call-overload]
+
+
+async def test_who_finds_no_place_comes_again_ever_later_and_that_is_no_attempt(
+    database: Database, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    webhook, waited = await a_webhook(database, endpoint.url), []
+    async with sender_of(HERE) as sender:
+        await asyncio.gather(*(sender._places[webhook.id].taken() for _ in range(HERE.webhook_at_once)))
+        work = a_delivery(webhook, tmp_path=tmp_path, at=NOON)
+        for _ in range(8):
+            pause = await deliver(work, database=database, sender=sender)
+            assert isinstance(pause, Pause)
+            assert pause.until is not None
+            waited.append((pause.until - work.now()).total_seconds())
+            work = later(work, pause)
+
+    assert all(2 * 2**times <= wait <= 8 * 2**times for times, wait in enumerate(waited[:7]))
+    assert waited[7] <= 8 * 2**6
+    assert pause.result.summary["attempts"] == []
+    assert not endpoint.came
 
 
 async def test_a_webhook_that_is_removed_gets_nothing_more(

@@ -64,9 +64,10 @@ def test_a_folder_outside_the_roots_is_refused(folder: Path, reference: str) -> 
         inspected(folder, reference)
 
 
-def test_a_folder_that_does_not_exist_is_refused(folder: Path) -> None:
-    with pytest.raises(Invalid, match="no folder 'nowhere'"):
-        inspected(folder, "nowhere")
+@pytest.mark.parametrize("reference", ["nowhere", "0" * 500, "nowhere\0"])
+def test_a_folder_that_does_not_exist_is_refused(folder: Path, reference: str) -> None:
+    with pytest.raises(Invalid, match="no folder"):
+        inspected(folder, reference)
 
 
 def test_a_folder_without_a_start_is_refused(folder: Path) -> None:
