@@ -28,7 +28,7 @@ RATE: Final = 100.0
 EACH: Final = 4
 """Events of a task: queued, started, succeeded, and a version was made."""
 CONNECTIONS: Final = 8
-SLOTS: Final = '{"data": 8, "service": 16}'
+SLOTS: Final = '{"data": 32, "delivery": 16}'
 LOOK_SECONDS: Final = 0.01
 WAIT_SECONDS: Final = 90.0
 WARM: Final = 100
@@ -87,8 +87,8 @@ async def _happen(deployment: Deployment, ways: Ways, count: int) -> None:
 
 def _late(came: Came, events: Mapping[str, CloudEvent]) -> str:
     ends = {identity: event for identity, event in events.items() if event.type in ENDS}
-    all_of, of_ends = ((_percentile(came, some, q) for q in (50, 99)) for some in (events, ends))
-    return "p50 {:.0f} ms, p99 {:.0f} ms (ends alone {:.0f}, {:.0f})".format(*all_of, *of_ends)
+    figures = [_percentile(came, some, percent) for some in (events, ends) for percent in (50, 99)]
+    return "p50 {:.0f} ms, p99 {:.0f} ms (ends alone {:.0f}, {:.0f})".format(*figures)
 
 
 def _percentile(came: Came, events: Mapping[str, CloudEvent], percent: float) -> float:

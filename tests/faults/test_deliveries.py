@@ -33,7 +33,10 @@ KILLS = 8 if IS_FULL else 3
 EVERY = 12
 """After so many requests a worker is killed that is sending one of them."""
 QUIET_SECONDS = 90.0
-SETTINGS = {"YMIR_WEBHOOK_NETWORKS": "127.0.0.0/8", "YMIR_SLOTS": '{"data": 2, "executor": 1, "service": 4}'}
+SETTINGS = {
+    "YMIR_WEBHOOK_NETWORKS": "127.0.0.0/8",
+    "YMIR_SLOTS": '{"data": 2, "executor": 1, "service": 1, "delivery": 4}',
+}
 
 
 class Receiver:
