@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from gateway.acceptance import Checked, check
 from gateway.errands import ERRANDS, Errands
-from gateway.problems import STATUS_OF
+from gateway.problems import STATUS_OF, problem_of_status
 from gateway.reading import parse
 from gateway.routes.tasks import PARAMETERS
 from gateway.ruling import filled_in, is_for
@@ -21,7 +21,7 @@ from schemas.keys import ApiKey, Grant, Role, secret_digest
 from schemas.problems import Problem
 from schemas.projects import Project
 from schemas.rules import Rule, RuleRun
-from schemas.schema import Id, derived_id
+from schemas.schema import Id, derived_id, new_id
 from schemas.tasks import Cause, Task
 from storage.collection.every import every
 from storage.following import Follower
@@ -78,6 +78,12 @@ class Rules:
         except YmirError as error:
             status = next(status for kind, status in STATUS_OF.items() if isinstance(error, kind))
             return None, Problem.of(error, status=status)
+        except Exception:
+            # One event that breaks something must not keep all rules from all that come after it.
+            reference = new_id()
+            log.exception("a rule broke", rule=rule.name, position=logged.position, reference=reference)
+            detail = f"Something broke that should not have; it is in the log under {reference}."
+            return None, problem_of_status(500, detail)
 
     async def _keep(self, rule: Rule, logged: LoggedEvent, depth: int) -> Task:
         if depth > rule.depth_at_most:

@@ -13,6 +13,7 @@ from schemas.hosts import Host
 from schemas.letters import DeadLetter
 from schemas.live_logs import LiveLog
 from schemas.requests import RememberedRequest
+from schemas.rules import RuleRun
 from schemas.schema import Document, Id, to_text
 from schemas.service_parameters import OF_THE_SERVICE
 from schemas.tasks import FINAL, Task
@@ -59,6 +60,7 @@ class Housekeeping:
         await self._event_log.trim(now - timedelta(days=settings.event_days))
         await self._forget(RememberedRequest, before=now - timedelta(hours=settings.request_hours))
         await self._forget(Task, DELIVERED, before=now - timedelta(days=settings.event_days))
+        await self._forget(RuleRun, before=now - timedelta(days=settings.event_days), since="at")
         in_use = (await unfinished(self._database.documents(Task))).ids
         await self._forget(Upload, before=now - timedelta(days=settings.upload_days), but=in_use)
         await self._forget(LiveLog, before=now - timedelta(hours=1), but=in_use, since="written_at")

@@ -5,12 +5,14 @@ from functools import partial
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from pydantic import JsonValue
 
+from gateway import ruling
 from gateway.app import build_app
 from gateway.errands import ERRANDS
 from gateway.rules import Rules, acting_on_rules
 from gateway.services import Services
-from schemas.events import EventType, Fact, LoggedEvent
+from schemas.events import CloudEvent, EventType, Fact, LoggedEvent
 from schemas.rules import Rule, RuleRun
 from schemas.schema import new_id
 from schemas.tasks import Cause, Task
@@ -236,3 +238,24 @@ async def test_a_gateway_that_is_killed_between_a_task_and_its_run_has_asked_onc
 
 async def killed(_: RuleRun) -> None:
     raise asyncio.CancelledError
+
+
+async def test_an_event_on_which_a_rule_breaks_keeps_no_other_waiting(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.version()
+    rule = await api.post("/v1/rules", RULE, expect=201)
+    first, second = await happens(world), await happens(world)
+    filled = ruling.filled_in
+
+    def breaks(rule: Rule, event: CloudEvent) -> dict[str, JsonValue]:
+        if event.id == first.event.id:
+            raise RuntimeError
+        return filled(rule, event)
+
+    monkeypatch.setattr("gateway.rules.filled_in", breaks)
+    await acting(api).act([first, second])
+
+    newest, oldest = sorted((await api.get(f"/v1/rules/{rule['id']}/runs"))["items"], key=lambda run: -run["position"])
+    assert (oldest["task"], oldest["problem"]["status"]) == (None, 500)
+    assert newest["task"] is not None
