@@ -5,6 +5,7 @@ DATA ?=
 SEEDS ?=
 IMPORT_ROOT ?=
 LOCK_ARGS ?=
+PROCESSES ?= 2
 ARGS ?=
 
 BIN := .venv/bin
@@ -26,7 +27,7 @@ serve: $(STAMP) ## the whole service in one process, on port 8080, its data in d
 	$(BIN)/ymir serve --data data --port 8080 $(if $(IMPORT_ROOT),--import-root "$(IMPORT_ROOT)")
 
 test: $(STAMP) ## every test, with branch coverage
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadgroup --cov --cov-report=term:skip-covered
 
 faults: $(STAMP) ## the tests that break servers and workers, in full size
 	YMIR_FAULTS=full $(BIN)/pytest tests/faults $(ARGS)

@@ -9,12 +9,34 @@ from hypothesis import settings
 
 from schemas.event_data import DATA
 from schemas.events import CloudEvent, Fact
-from tests.servers.found import DOCKER, LABEL_STUDIO, MONGO, RABBITMQ, S3, settings_of
+from tests.servers.found import DOCKER, KINDS, LABEL_STUDIO, MONGO, RABBITMQ, S3, settings_of
 
 # In CI the same examples each time: what is found by chance is found on a laptop, and stays to be mended.
 settings.register_profile("laptop", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "laptop")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have CI install what is missing before processes share the tests: two of them would be in each other's way."""
+    if os.environ.get("CI") and config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        for kind in KINDS:
+            if kind.setting not in os.environ:
+                kind.program()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares something: the tests of a file, and those that need the same slow servers."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+
+
+def _group_of(item: pytest.Item) -> str:
+    needed = getattr(item, "fixturenames", ())
+    if "label_studio_url" in needed or item.path.parent.name == "faults":
+        return "servers that break, and Label Studio"
+    return "containers" if "docker_settings" in needed else str(item.path)
 
 
 @pytest.fixture(autouse=True)
