@@ -25,20 +25,6 @@ def pytest_configure(config: pytest.Config) -> None:
                 kind.program()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares something: the tests of a file, and those that need the same slow servers."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
-
-
-def _group_of(item: pytest.Item) -> str:
-    needed = getattr(item, "fixturenames", ())
-    if "label_studio_url" in needed or item.path.parent.name == "faults":
-        return "servers that break, and Label Studio"
-    return "containers" if "docker_settings" in needed else str(item.path)
-
-
 @pytest.fixture(autouse=True)
 def logs_as_before() -> Iterator[None]:
     """Commands say where logs go; that may be a stream of their test alone."""

@@ -111,7 +111,7 @@ async def test_a_layer_that_is_missing_is_named_with_those_that_exist(world: Wor
     with pytest.raises(Invalid, match="no layer 'other'") as caught:
         await evaluated(world, await a_content(world), layer="other")
 
-    assert "ground_truth, model" in caught.value.step
+    assert "'ground_truth', 'model'" in caught.value.step
 
 
 async def test_layers_without_a_common_image_are_refused(world: World) -> None:

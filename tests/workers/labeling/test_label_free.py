@@ -505,7 +505,7 @@ async def test_an_export_that_is_hostile_or_broken_is_told(place: Place, members
 
     assert told in await place.said(work)
 
-    assert not list(place.world.folder.parent.rglob("outside*"))
+    assert not list(place.world.folder.parent.rglob("outside.json"))
     assert (await place.items(work))[0].state is ItemState.OPEN
 
 
