@@ -15,7 +15,7 @@ class WorkerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="YMIR_", frozen=True, use_attribute_docstrings=True, extra="ignore")
 
-    slots: dict[Slot, PositiveInt] = Field(default={Slot.DATA: 2, Slot.EXECUTOR: 2, Slot.SERVICE: 8, Slot.DELIVERY: 16})
+    slots: dict[Slot, PositiveInt] = Field(default={Slot.DATA: 2, Slot.EXECUTOR: 2, Slot.SERVICE: 8, Slot.DELIVERY: 64})
     """How many tasks of each kind run at once, as JSON."""
     beat_seconds: PositiveFloat = 5.0
     """How often the owner of a task shows that it lives."""

@@ -28,7 +28,7 @@ RATE: Final = 100.0
 EACH: Final = 4
 """Events of a task: queued, started, succeeded, and a version was made."""
 CONNECTIONS: Final = 8
-SLOTS: Final = '{"data": 32, "delivery": 16}'
+SLOTS: Final = '{"data": 32, "delivery": 64}'
 LOOK_SECONDS: Final = 0.01
 WAIT_SECONDS: Final = 90.0
 WARM: Final = 100
