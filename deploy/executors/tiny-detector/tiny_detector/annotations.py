@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tiny_detector.errors import DatasetError
+from .errors import DatasetError
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 

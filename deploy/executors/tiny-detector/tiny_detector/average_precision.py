@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tiny_detector.annotations import Truth
-from tiny_detector.boxes import overlaps
-from tiny_detector.features import Floats
+from .annotations import Truth
+from .boxes import Floats, overlaps
 
 LEAST_IOU = 0.5
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tiny_detector.errors import ConfigError, DatasetError, ObjectTypeError
+from .errors import ConfigError, DatasetError, ObjectTypeError
 
 DETECTION = 2
 

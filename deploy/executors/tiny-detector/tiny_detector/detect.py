@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tiny_detector.boxes import clipped, kept_by_suppression, refined
-from tiny_detector.features import Floats
+from tiny_detector.boxes import Floats, clipped, kept_by_suppression, refined
 from tiny_detector.logistic import softmax
 from tiny_detector.model import Model
 from tiny_detector.settings import DetectionSettings

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-Floats = NDArray[np.float32]
+from tiny_detector.boxes import Floats
 
 CELL = 4
 DIRECTIONS = 9

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiny_detector.average_precision import Detections
+from tiny_detector.boxes import Floats
 from tiny_detector.detect import Found, detect
-from tiny_detector.features import Floats
 from tiny_detector.images import Picture, read_picture
 from tiny_detector.model import Model
 from tiny_detector.monitor import Progress

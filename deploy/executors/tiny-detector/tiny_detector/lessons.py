@@ -9,9 +9,9 @@ import numpy as np
 
 from tiny_detector import samples
 from tiny_detector.annotations import Truth
+from tiny_detector.boxes import Floats
 from tiny_detector.detect import class_probabilities
 from tiny_detector.errors import DatasetError
-from tiny_detector.features import Floats
 from tiny_detector.logistic import fit_classes, fit_offsets
 from tiny_detector.model import Model
 from tiny_detector.monitor import Progress

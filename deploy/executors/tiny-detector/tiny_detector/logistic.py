@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from tiny_detector.boxes import Floats
+
 Doubles = NDArray[np.float64]
 Loss = Callable[[Doubles], tuple[float, Doubles]]
 

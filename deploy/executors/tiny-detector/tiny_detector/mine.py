@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tiny_detector.features import Floats
+from tiny_detector.boxes import Floats
 from tiny_detector.infer import View, entropies
 from tiny_detector.settings import MiningSettings
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tiny_detector.boxes import Floats
 from tiny_detector.errors import ModelError
-from tiny_detector.features import Floats
 from tiny_detector.windows import FEATURES
 
 FORMAT = "tiny-detector 1"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from tiny_detector.features import Floats
+from tiny_detector.boxes import Floats
 from tiny_detector.infer import View
 from tiny_detector.model import FILE_NAME, Model, save
 

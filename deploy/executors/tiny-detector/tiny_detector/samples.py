@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiny_detector.annotations import Truth
-from tiny_detector.boxes import offsets, overlaps, squares
-from tiny_detector.features import Floats
+from tiny_detector.boxes import Floats, offsets, overlaps, squares
 from tiny_detector.windows import Pyramid
 
 BEST_WINDOW_IOU = 0.3  # a box's best window counts as on it from here

@@ -10,11 +10,11 @@ import numpy as np
 
 from tiny_detector.annotations import Truth, read_truth
 from tiny_detector.average_precision import mean_average_precision
+from tiny_detector.boxes import Floats
 from tiny_detector.contract import Environment, class_names, model_files, read_index
 from tiny_detector.detect import detect
 from tiny_detector.errors import DatasetError
 from tiny_detector.events import EventFile
-from tiny_detector.features import Floats
 from tiny_detector.images import read_size
 from tiny_detector.lessons import Lessons
 from tiny_detector.model import Model, load_first

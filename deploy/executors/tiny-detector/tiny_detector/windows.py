@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tiny_detector.features import CELL, DIRECTIONS, Floats, cell_grid
+from tiny_detector.boxes import Floats
+from tiny_detector.features import CELL, DIRECTIONS, cell_grid
 from tiny_detector.images import Picture
 
 CELLS = 6  # a window's side in cells

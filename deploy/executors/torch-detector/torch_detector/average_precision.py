@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from torch_detector.annotations import Truth
-from torch_detector.boxes import Floats, overlaps
+from .annotations import Truth
+from .boxes import Floats, overlaps
 
 LEAST_IOU = 0.5
 

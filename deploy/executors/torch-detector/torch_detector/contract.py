@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from torch_detector.errors import ConfigError, DatasetError, ObjectTypeError
+from .errors import ConfigError, DatasetError, ObjectTypeError
 
 DETECTION = 2
 
@@ -28,11 +28,11 @@ class Environment:
     candidate_index: Path | None
     config_file: Path
     models_dir: Path
+    tensorboard_dir: Path
     training_result: Path
     mining_result: Path
     infer_result: Path
     embeddings: Path
-    tensorboard_dir: Path
     monitor_file: Path
 
 
@@ -63,11 +63,11 @@ def read_environment() -> Environment:
         candidate_index=_optional(given.get("candidate_index_file")),
         config_file=Path(os.environ.get("DEFAULT_CONFIG_FILE_PATH") or given.get("config_file") or "/in/config.yaml"),
         models_dir=models,
+        tensorboard_dir=Path(made.get("tensorboard_dir") or results / "tensorboard"),
         training_result=Path(made.get("training_result_file") or models / "result.yaml"),
         mining_result=Path(made.get("mining_result_file") or results / "result.tsv"),
         infer_result=Path(made.get("infer_result_file") or results / "infer-result.json"),
         embeddings=results / "embeddings.npy",
-        tensorboard_dir=Path(made.get("tensorboard_dir") or results / "tensorboard"),
         monitor_file=Path(made.get("monitor_file") or results / "monitor.txt"),
     )
 
