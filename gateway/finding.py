@@ -1,13 +1,15 @@
 """Finding what an address names: a project, a dataset, a version, a task."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
+from gateway.problems import gathered
 from gateway.services import CALLER, SERVICES
 from schemas.datasets import Dataset, Version
-from schemas.errors import Invalid, NotFound
+from schemas.errors import Fault, Invalid, NotFound
 from schemas.models import Model
 from schemas.projects import Project
 from schemas.refs import Ref
@@ -29,6 +31,23 @@ async def readable_project(request: web.Request, name: str, *, hidden: bool = Fa
     if request[CALLER].role_in(project.id) is None:
         raise no_project(name)
     return project
+
+
+async def readable_projects(
+    request: web.Request, names: Mapping[str, str], *, whose: str, hidden: bool = False
+) -> list[Project]:
+    """Return the projects of some names, each after its JSON pointer; raise Invalid naming those that are not there."""
+    projects: list[Project] = []
+    faults: list[Fault] = []
+    for pointer, name in names.items():
+        try:
+            projects.append(await readable_project(request, name, hidden=hidden))
+        except NotFound as error:
+            faults.append(Fault(error.detail, pointer))
+    gathered(
+        faults, f"The {whose} names projects that do not exist.", step="Name projects that GET /v1/projects lists."
+    )
+    return projects
 
 
 async def project_named(database: Database, name: str, *, hidden: bool = False) -> Project:

@@ -16,6 +16,7 @@ from schemas.outcomes import Outcome
 from schemas.schema import Id
 from schemas.tasks import Task, TaskState
 from storage.ports import Documents, Query
+from storage.waking import woken
 
 ATTEMPTS: Final = 20
 
@@ -70,19 +71,9 @@ async def cancel(request: web.Request, identity: Id) -> Task:
 async def wake(request: web.Request, identity: Id) -> None:
     """Queue a waiting task again and ring for it; one that does not wait is left as it is."""
     services = request.app[SERVICES]
-    tasks = services.database.documents(Task)
-    for _ in range(ATTEMPTS):
-        task = await tasks.get(identity)
-        if task.state is not TaskState.WAITING:
-            return
-        woken = task.woken(at=services.clock())
-        try:
-            await tasks.replace(woken, was=task)
-        except Conflict:
-            continue
-        request.app[ERRANDS].ring(woken)
-        return
-    raise Conflict("task", identity, key="generation", step="Try again.")
+    task = await woken(identity, tasks=services.database.documents(Task), at=services.clock())
+    if task is not None:
+        request.app[ERRANDS].ring(task)
 
 
 async def close_jobs(jobs: Documents[LabelingJob], task: Task, *, at: datetime) -> None:

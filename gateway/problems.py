@@ -58,6 +58,11 @@ def problem_of_status(status: int, detail: str, *, step: str = "") -> Problem:
     return Problem(type=TYPE_PREFIX + slug, title=title, status=status, detail=detail, step=step)
 
 
+def problem_of_error(error: YmirError) -> Problem:
+    """Return the problem that tells of an error."""
+    return Problem.of(error, status=next(status for kind, status in STATUS_OF.items() if isinstance(error, kind)))
+
+
 def problem_reply(problem: Problem, *, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return the answer that tells of a problem."""
     body = problem.model_dump_json(exclude_defaults=True).encode()
@@ -85,9 +90,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def _of_error(request: web.Request, error: YmirError) -> web.Response:
-    status = next(status for kind, status in STATUS_OF.items() if isinstance(error, kind))
-    headers = {"Retry-After": RETRY_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return problem_reply(Problem.of(error, status=status, instance=_address(request)), headers=headers)
+    problem = problem_of_error(error)
+    headers = {"Retry-After": RETRY_SECONDS} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return problem_reply(_at(request, problem), headers=headers)
 
 
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:

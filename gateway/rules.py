@@ -1,6 +1,5 @@
 """Acting on rules: every event that one is for becomes a task, once, and is written down."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -10,11 +9,12 @@ from pydantic_core import to_json
 
 from gateway.acceptance import Checked, check
 from gateway.errands import ERRANDS, Errands
-from gateway.problems import STATUS_OF, problem_of_status
+from gateway.problems import problem_of_error, problem_of_status
 from gateway.reading import parse
 from gateway.routes.tasks import PARAMETERS
 from gateway.ruling import filled_in, is_for
 from gateway.services import SERVICES, Services
+from gateway.signs import SIGNS
 from schemas.errors import Conflict, Invalid, NotFound, Unavailable, YmirError
 from schemas.events import CloudEvent, LoggedEvent
 from schemas.keys import ApiKey, Grant, Role, secret_digest
@@ -23,6 +23,7 @@ from schemas.projects import Project
 from schemas.rules import Rule, RuleRun
 from schemas.schema import Id, derived_id, new_id
 from schemas.tasks import Cause, Task
+from storage.beside import beside
 from storage.collection.every import every
 from storage.following import Follower
 
@@ -76,8 +77,7 @@ class Rules:
         except Unavailable:
             raise
         except YmirError as error:
-            status = next(status for kind, status in STATUS_OF.items() if isinstance(error, kind))
-            return None, Problem.of(error, status=status)
+            return None, problem_of_error(error)
         except Exception:
             # One event that breaks something must not keep all rules from all that come after it.
             reference = new_id()
@@ -141,10 +141,7 @@ def acting_on_rules(app: web.Application) -> web.Application:
 async def _acting(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
     acting = Rules(services, app[ERRANDS])
-    follower = Follower(
-        FOLLOWER, acting.act, database=services.database, event_log=services.event_log, bus=services.bus
-    )
-    following = asyncio.ensure_future(follower.run())
-    yield
-    following.cancel()
-    await asyncio.wait({following})
+    database, event_log = services.database, services.event_log
+    follower = Follower(FOLLOWER, acting.act, database=database, event_log=event_log, signs=app[SIGNS])
+    async with beside(follower.run):
+        yield

@@ -1,6 +1,5 @@
 """Server-Sent Events: the log as a stream that goes on where it broke, by the HTML standard (section 9.2)."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from gateway.problems import Refused
 from gateway.services import SERVICES
 from gateway.signs import SIGNS
 from schemas.events import LoggedEvent
+from storage.signs import comes
 
 MEDIA_TYPE: Final = "text/event-stream"
 STREAMS: Final = web.AppKey("streams", set[int])
@@ -78,9 +78,7 @@ async def _streamed(request: web.Request, position: int, *, read: Read, is_allow
                     break
                 await response.write(b": still here\n\n")
                 sent_at = time.monotonic()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(LOOK_SECONDS, beat)):
-                    await sign.wait()
+            await comes(sign, within=min(LOOK_SECONDS, beat))
         await response.write_eof()
     return response
 

@@ -1,6 +1,7 @@
 """API keys: who calls, and what they may do."""
 
 import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final, Self
 
@@ -87,6 +88,10 @@ class ApiKey(Document):
         """Return its role in a project, None if it may not even know of it."""
         roles = [self.role, *(grant.role for grant in self.grants if grant.project == project)]
         return max((role for role in roles if role), key=_rank, default=None)
+
+    def administers(self, projects: Sequence[Id]) -> bool:
+        """Return whether it administers some projects, or where none is named, everything."""
+        return self.is_admin or (bool(projects) and all(self.role_in(one) is Role.ADMIN for one in projects))
 
     def readable(self) -> frozenset[Id] | None:
         """Return the projects that it may read; None: all of them."""

@@ -1,13 +1,13 @@
 """What the service asks of itself: tasks that nobody can ask for over HTTP, and of which no event tells."""
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, NonNegativeInt
 
 from schemas.blobs import BlobRef
 from schemas.events import CloudEvent
 from schemas.parameters import Parameters, Slot
-from schemas.schema import Id
+from schemas.schema import Id, derived_id
 
 OF_THE_SERVICE: Final[Id] = "0" * 32
 """The project of what belongs to none."""
@@ -44,3 +44,11 @@ class DeliverParameters(ServiceParameters):
     """Its place in the log; None for one that only tests the webhook."""
     redelivery: NonNegativeInt = 0
     """How often it was asked to be sent again before."""
+
+    def delivery(self) -> Id:
+        """Return the id of the task that does this: whoever asks for it asks for the same."""
+        return derived_id("delivery", self.webhook, self.event.id, self.redelivery)
+
+    def once_more(self) -> Self:
+        """Return the same, to be sent again."""
+        return self.model_copy(update={"redelivery": self.redelivery + 1})

@@ -5,12 +5,14 @@ import secrets
 from datetime import datetime
 from typing import Annotated, ClassVar, Final, Self
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, JsonValue, NonNegativeInt, TypeAdapter
 
 from schemas.events import EventType, LoggedEvent
+from schemas.outcomes import TaskResult
 from schemas.projects import Description
 from schemas.schema import Document, Id, Instant, Name, Schema
-from schemas.tasks import TaskState
+from schemas.service_parameters import OF_THE_SERVICE, DeliverParameters
+from schemas.tasks import Task, TaskState
 from schemas.web_addresses import WebAddress
 
 SECRET_BYTES: Final = 32
@@ -67,6 +69,17 @@ class Webhook(Document):
         """Return this webhook with a new secret; the one before signs too until an instant."""
         before = self.secrets[0].model_copy(update={"ends_at": ends_at})
         return self.successor(secrets=(SigningSecret(text=secret), before))
+
+    def delivered_by(self, parameters: DeliverParameters, *, task: Id, at: datetime) -> Task:
+        """Return the task of an id that sends an event to it."""
+        return Task(
+            id=task,
+            project=OF_THE_SERVICE,
+            parameters=parameters,
+            created_by=self.created_by,
+            created_at=at,
+            updated_at=at,
+        )
 
     def disabled(self, because: str, *, at: datetime) -> Self:
         """Return this webhook as one that nothing is sent to."""
@@ -134,6 +147,9 @@ class Attempt(Schema):
     milliseconds: NonNegativeInt = 0
 
 
+ATTEMPTS: Final = TypeAdapter(tuple[Attempt, ...])
+
+
 class WebhookDelivery(Schema):
     """One event on its way to a webhook."""
 
@@ -164,6 +180,16 @@ class Redeliveries(Schema):
 
     count: NonNegativeInt
     """How many deliveries."""
+
+
+def attempts_of(result: TaskResult) -> tuple[Attempt, ...]:
+    """Return the attempts that a delivery's task has made so far."""
+    return ATTEMPTS.validate_python(result.summary.get("attempts", []))
+
+
+def summary_of(attempts: tuple[Attempt, ...]) -> dict[str, JsonValue]:
+    """Return attempts as the summary of a result has them."""
+    return {"attempts": ATTEMPTS.dump_python(attempts, mode="json")}
 
 
 def new_secret() -> str:

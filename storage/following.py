@@ -1,8 +1,8 @@
 """Following the event log: acting on every event once, in its order, whichever worker is the first to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -11,7 +11,8 @@ from schemas.errors import Conflict, Invalid, Unavailable
 from schemas.events import LoggedEvent
 from schemas.following import Bookmark
 from storage.event_log import EventLog
-from storage.ports import Bus, Database
+from storage.ports import Database
+from storage.signs import Signs, comes
 
 Act = Callable[[Sequence[LoggedEvent]], Awaitable[None]]
 """Acts on some events of the log; what it does twice has to be as if it were done once."""
@@ -27,31 +28,27 @@ log = structlog.get_logger(__name__)
 class Follower:
     """Acts on the events of the log; all workers follow it, and the first to have acted moves the bookmark on."""
 
-    def __init__(self, name: str, act: Act, *, database: Database, event_log: EventLog, bus: Bus) -> None:
+    def __init__(self, name: str, act: Act, *, database: Database, event_log: EventLog, signs: Signs) -> None:
         self._name = name
         self._act = act
         self._bookmarks = database.documents(Bookmark)
         self._event_log = event_log
-        self._bus = bus
-        self._sign = asyncio.Event()
+        self._signs = signs
 
     async def run(self) -> None:
         """Follow until cancelled; an outage delays, and loses nothing."""
-        async with _beside(self._listen()):
-            while True:
-                self._sign.clear()
-                try:
-                    while await self.follow():
-                        pass
-                except (Invalid, Unavailable) as error:
-                    log.warning("events wait to be acted on", follower=self._name, error=error.detail)
-                    await asyncio.sleep(AGAIN_SECONDS)
-                except Exception:
-                    log.exception("events could not be acted on", follower=self._name)
-                    await asyncio.sleep(AGAIN_SECONDS)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await self._sign.wait()
+        while True:
+            sign = self._signs.sign()
+            try:
+                while await self.follow():
+                    pass
+            except (Invalid, Unavailable) as error:
+                log.warning("events wait to be acted on", follower=self._name, error=error.detail)
+                await asyncio.sleep(AGAIN_SECONDS)
+            except Exception:
+                log.exception("events could not be acted on", follower=self._name)
+                await asyncio.sleep(AGAIN_SECONDS)
+            await comes(sign, within=LOOK_SECONDS)
 
     async def follow(self) -> bool:
         """Act on what comes next; return whether there may be more. Raises Unavailable."""
@@ -75,25 +72,3 @@ class Follower:
         with suppress(Conflict):
             await self._bookmarks.add(first)
         return await self._bookmarks.get(self._name)
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                async with self._bus.events() as events:
-                    async for _ in events:
-                        self._sign.set()
-            except Unavailable as error:
-                log.debug("nothing is heard of events", follower=self._name, error=error.detail)
-            except Exception:
-                log.exception("listening for events failed", follower=self._name)
-            await asyncio.sleep(AGAIN_SECONDS)
-
-
-@asynccontextmanager
-async def _beside(job: Awaitable[None]) -> AsyncIterator[None]:
-    running = asyncio.ensure_future(job)
-    try:
-        yield
-    finally:
-        running.cancel()
-        await asyncio.wait({running})

@@ -1,16 +1,17 @@
 """A worker at work: it answers doorbells, sweeps, keeps house and what is none of ours."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from schemas.parameters import Slot
 from schemas.tasks import Task
 from storage.announcing import Announcer
+from storage.beside import beside
 from storage.clock import utc_now
 from storage.event_log import EventLog
 from storage.following import Follower
 from storage.ports import Bus
+from storage.signs import Signs
 from workers.consumer import Consumer
 from workers.dead_letters import DeadLetters
 from workers.delivery.dispatching import Dispatcher
@@ -64,14 +65,15 @@ async def working(
     housekeeping = Housekeeping(database=tools.database, event_log=event_log, clock=utc_now, settings=settings)
     dead_letters = DeadLetters(database=tools.database, blobs=tools.blobs, bus=bus, clock=utc_now)
     dispatcher = Dispatcher(database=tools.database, bus=bus, clock=utc_now)
-    webhooks = Follower("webhooks", dispatcher.dispatch, database=tools.database, event_log=event_log, bus=bus)
-    jobs = [consumer.run, sweep.run, housekeeping.run, dead_letters.run, webhooks.run]
+    signs = Signs(bus)
+    webhooks = Follower("webhooks", dispatcher.dispatch, database=tools.database, event_log=event_log, signs=signs)
+    jobs = [signs.listen, consumer.run, sweep.run, housekeeping.run, dead_letters.run, webhooks.run]
     jobs += [reaper.run for reaper in reapers]
     if Slot.GPU in settings.slots:
         jobs.append(_keeping(gpus, tools, settings=settings, alone=alone).run)
     if alone:
         await sweep.take_all()
-    async with _all_of(*jobs):
+    async with beside(*jobs):
         yield
 
 
@@ -82,15 +84,3 @@ def _keeping(gpus: GpuHost, tools: Toolbox, *, settings: WorkerSettings, alone: 
         is_gone=[runtime.is_gone for runtime in tools.runtimes.values()],
         gone_seconds=0.0 if alone else settings.beat_seconds + END_SECONDS,
     )
-
-
-@asynccontextmanager
-async def _all_of(*jobs: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    # No TaskGroup: it would wrap what is raised while the rest of the process starts.
-    running = [asyncio.ensure_future(job()) for job in jobs]
-    try:
-        yield
-    finally:
-        for job in running:
-            job.cancel()
-        await asyncio.wait(running)

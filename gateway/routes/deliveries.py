@@ -1,7 +1,6 @@
 """Deliveries: which event was sent to a webhook, how often, and what it answered; and sending it again."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -12,14 +11,13 @@ from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import reply
 from gateway.services import SERVICES
-from gateway.webhooks import delivery_of, delivery_task, webhook_of
-from schemas.errors import Conflict, NotFound
+from gateway.webhooks import delivery_of, webhook_of
+from schemas.errors import NotFound
 from schemas.pages import Page
-from schemas.schema import derived_id
 from schemas.service_parameters import DeliverParameters
 from schemas.tasks import FINAL, Task, TaskState
 from schemas.webhooks import Redeliveries, RedeliverySubmission, Webhook, WebhookDelivery
-from storage.ports import Documents, Query, Scalar
+from storage.ports import Query, Scalar
 
 routes: Final = Routes("webhooks")
 
@@ -75,9 +73,9 @@ async def _ended(request: web.Request, webhook: Webhook, *, failed_only: bool) -
     cursor = None
     while True:
         page = await tasks.list(_of(webhook, states), order="created_at", limit=TOGETHER, cursor=cursor)
-        later = {_next_id(task) for task in page.items}
+        later = {_parameters(task).once_more().delivery(): task for task in page.items}
         there = {task.id for task in await tasks.get_many([*later])}
-        yield [task for task in page.items if _next_id(task) not in there]
+        yield [task for identity, task in later.items() if identity not in there]
         if (cursor := page.next) is None:
             return
 
@@ -85,35 +83,18 @@ async def _ended(request: web.Request, webhook: Webhook, *, failed_only: bool) -
 async def _again(request: web.Request, webhook: Webhook, tasks: Sequence[Task]) -> list[Task]:
     """Keep the tasks that send some events again, and ring for them; of two who ask at once, one does it."""
     services = request.app[SERVICES]
-    documents = services.database.documents(Task)
-    made = []
-    for task in tasks:
-        again = _once_more(webhook, task, at=services.clock())
-        while (there := await _added(again, documents)) and there.is_final:
-            again = _once_more(webhook, there, at=services.clock())
-        request.app[ERRANDS].ring(again)
-        made.append(there or again)
+    documents, at = services.database.documents(Task), services.clock()
+    made, wanted = list[Task](), [_parameters(task).once_more() for task in tasks]
+    while wanted:
+        again = [webhook.delivered_by(one, task=one.delivery(), at=at) for one in wanted]
+        taken = [task.id for task, conflict in zip(again, await documents.add_many(again), strict=True) if conflict]
+        there = await documents.get_many(taken)
+        made += [task for task in again if task.id not in taken] + [task for task in there if not task.is_final]
+        # What was sent again and has ended by now is sent once more.
+        wanted = [_parameters(task).once_more() for task in there if task.is_final]
+    for task in made:
+        request.app[ERRANDS].ring(task)
     return made
-
-
-def _once_more(webhook: Webhook, task: Task, *, at: datetime) -> Task:
-    parameters = _parameters(task)
-    again = parameters.model_copy(update={"redelivery": parameters.redelivery + 1})
-    return delivery_task(webhook, again, identity=_next_id(task), at=at)
-
-
-async def _added(task: Task, documents: Documents[Task]) -> Task | None:
-    """Keep a task; return the one that has its place already, if there is one."""
-    try:
-        await documents.add(task)
-    except Conflict:
-        return await documents.get(task.id)
-    return None
-
-
-def _next_id(task: Task) -> str:
-    parameters = _parameters(task)
-    return derived_id("delivery", parameters.webhook, parameters.event.id, parameters.redelivery + 1)
 
 
 def _of(webhook: Webhook, states: Sequence[TaskState]) -> Query:

@@ -6,15 +6,14 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.finding import no_project, project_named
+from gateway.finding import readable_projects
 from gateway.idempotency import fingerprint_of, identity_of, other_body
 from gateway.operations import Routes
-from gateway.problems import gathered
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import nothing, reply
 from gateway.services import CALLER, SERVICES
 from schemas.errors import Conflict, Denied, Fault, Invalid, NotFound
-from schemas.keys import ApiKey, Grant, KeySubmission, KeyView, NewKey, ProjectRole, Role, secret_digest
+from schemas.keys import ApiKey, Grant, KeySubmission, KeyView, NewKey, ProjectRole, secret_digest
 from schemas.pages import Page
 from schemas.schema import Id
 
@@ -95,19 +94,13 @@ def _secret(request: web.Request, identity: Id) -> str:
 
 async def _grants(request: web.Request, submission: KeySubmission) -> tuple[Grant, ...]:
     """Return the roles in projects; raise Invalid naming every project that is not there."""
-    grants: list[Grant] = []
-    faults: list[Fault] = []
-    for place, one in enumerate(submission.projects):
-        try:
-            project = await project_named(request.app[SERVICES].database, one.project)
-            if request[CALLER].role_in(project.id) is None:
-                raise no_project(one.project)
-        except NotFound as error:
-            faults.append(Fault(error.detail, f"/projects/{place}/project"))
-        else:
-            grants.append(Grant(project=project.id, name=project.name, role=one.role))
-    gathered(faults, "The key names projects that do not exist.", step="Name projects that GET /v1/projects lists.")
-    return tuple(grants)
+    asked = submission.projects
+    names = {f"/projects/{place}/project": one.project for place, one in enumerate(asked)}
+    projects = await readable_projects(request, names, whose="key")
+    return tuple(
+        Grant(project=project.id, name=project.name, role=one.role)
+        for project, one in zip(projects, asked, strict=True)
+    )
 
 
 def _check(key: ApiKey, caller: ApiKey) -> None:
@@ -125,10 +118,7 @@ def _check(key: ApiKey, caller: ApiKey) -> None:
 
 def _manages(caller: ApiKey, key: ApiKey) -> bool:
     """Return whether a caller may make, see and remove a key: it has to administer everything that the key is for."""
-    if caller.is_admin:
-        return True
-    everywhere = {caller.role_in(grant.project) is Role.ADMIN for grant in key.grants}
-    return key.role is None and everywhere == {True}
+    return caller.is_admin or (key.role is None and caller.administers([grant.project for grant in key.grants]))
 
 
 def _view(key: ApiKey) -> KeyView:

@@ -7,7 +7,7 @@ from aiohttp import web
 from gateway.finding import readable_project
 from gateway.idempotency import identity_of
 from gateway.operations import Routes
-from gateway.problems import STATUS_OF
+from gateway.problems import problem_of_error
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import changed, nothing, reply
 from gateway.rules import checked_task
@@ -15,9 +15,8 @@ from gateway.ruling import is_for
 from gateway.services import CALLER, SERVICES
 from schemas.errors import Conflict, Denied, NotFound, YmirError
 from schemas.events import CloudEvent
-from schemas.keys import ApiKey, Role
+from schemas.keys import ApiKey
 from schemas.pages import Page
-from schemas.problems import Problem
 from schemas.rules import Rule, RuleChange, RuleRun, RuleSubmission, RuleTrial, RuleVerdict
 from schemas.schema import Id
 from storage.ports import Query
@@ -115,8 +114,7 @@ async def try_rule(request: web.Request) -> web.Response:
     try:
         checked = await checked_task(rule, event, request.app[SERVICES])
     except YmirError as error:
-        status = next(status for kind, status in STATUS_OF.items() if isinstance(error, kind))
-        return reply(RuleVerdict(matches=True, problem=Problem.of(error, status=status)))
+        return reply(RuleVerdict(matches=True, problem=problem_of_error(error)))
     return reply(RuleVerdict(matches=True, parameters=checked.parameters.model_dump(mode="json")))
 
 
@@ -142,6 +140,6 @@ async def _administered(request: web.Request) -> Rule:
 
 
 def _check_administers(caller: ApiKey, project: Id, name: str) -> None:
-    if caller.role_in(project) is not Role.ADMIN:
+    if not caller.administers([project]):
         detail = f"The key {caller.name!r} does not administer the project {name!r}."
         raise Denied(detail, step="Use the key of an administrator: a rule goes on asking when its maker has left.")

@@ -13,7 +13,7 @@ from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import changed, nothing, reply
 from gateway.services import CALLER, SERVICES
-from gateway.webhooks import delivery_of, delivery_task, manages, shown, told_of, webhook_of
+from gateway.webhooks import delivery_of, shown, told_of, webhook_of
 from schemas.errors import Conflict
 from schemas.events import CloudEvent, EventType
 from schemas.pages import Page
@@ -44,7 +44,7 @@ async def list_webhooks(request: web.Request) -> web.Response:
     query = read_query(request, PageQuery)
     webhooks = request.app[SERVICES].database.documents(Webhook)
     page = await webhooks.list(order="-created_at", limit=page_size(request, query), cursor=query.cursor)
-    views = [shown(webhook) for webhook in page.items if manages(request[CALLER], webhook.projects)]
+    views = [shown(webhook) for webhook in page.items if request[CALLER].administers(webhook.projects)]
     return reply(Page[WebhookView](items=tuple(views), next=page.next))
 
 
@@ -136,7 +136,7 @@ async def test_webhook(request: web.Request) -> web.Response:
         data={"webhook": webhook.id, "asked_by": request[CALLER].name},
     )
     parameters = DeliverParameters(webhook=webhook.id, event=event)
-    task = delivery_task(webhook, parameters, identity=identity_of(request), at=now)
+    task = webhook.delivered_by(parameters, task=identity_of(request), at=now)
     await services.database.documents(Task).add(task)
     request.app[ERRANDS].ring(task)
     return reply(delivery_of(task, parameters), status=HTTPStatus.ACCEPTED)

@@ -104,7 +104,9 @@ async def test_a_file_that_a_model_lacks_is_not_found(api: Api, world: World, pa
     assert "<stage>/<file>" in problem["step"]
 
 
-@pytest.mark.parametrize("package", [b"no package", a_package({}), a_package(FILES)[:100]])
+@pytest.mark.parametrize(
+    "package", [b"no package", a_package({}), a_package(FILES)[:100]], ids=["text", "empty", "cut off"]
+)
 async def test_a_package_that_is_damaged_is_told(api: Api, world: World, package: bytes) -> None:
     model = await a_packed_model(world, package)
 

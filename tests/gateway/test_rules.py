@@ -17,6 +17,7 @@ from schemas.rules import Rule, RuleRun
 from schemas.schema import new_id
 from schemas.tasks import Cause, Task
 from storage.following import Follower
+from storage.signs import Signs
 from tests.factories import NOON, a_task
 from tests.gateway.api import ADMIN, JSON, MEMBER, VIEWER, Api
 from tests.gateway.world import PROJECT, World
@@ -217,18 +218,24 @@ async def test_a_gateway_that_is_killed_between_a_task_and_its_run_has_asked_onc
 ) -> None:
     await world.version()
     rule = await api.post("/v1/rules", RULE, expect=201)
-    follower = partial(Follower, "rules", database=world.services.database, event_log=world.services.event_log)
-    await follower(acting(api).act, bus=world.services.bus).follow()
+    follower = partial(
+        Follower,
+        "rules",
+        database=world.services.database,
+        event_log=world.services.event_log,
+        signs=Signs(world.services.bus),
+    )
+    await follower(acting(api).act).follow()
     await happens(world)
 
     with monkeypatch.context() as patched:
         # It ends between the two writes, and its bookmark stays where it was.
         patched.setattr(api.services.database.documents(RuleRun), "add", killed)
         with pytest.raises(asyncio.CancelledError):
-            await follower(acting(api).act, bus=world.services.bus).follow()
+            await follower(acting(api).act).follow()
     left = await tasks_of(api)
     runs = await api.services.database.documents(RuleRun).count()
-    await follower(acting(api).act, bus=world.services.bus).follow()
+    await follower(acting(api).act).follow()
 
     assert (len(left), runs) == (1, 0)
     assert [task.id for task in await tasks_of(api)] == [left[0].id]

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from schemas.events import LoggedEvent
-from schemas.schema import derived_id
-from schemas.service_parameters import OF_THE_SERVICE, DeliverParameters
+from schemas.service_parameters import DeliverParameters
 from schemas.tasks import Task
 from schemas.webhooks import Webhook
 from storage.collection.every import every
@@ -37,12 +36,5 @@ class Dispatcher:
             await asyncio.gather(*(self._bus.ring(one.doorbell()) for one in new[start : start + RING_TOGETHER]))
 
     def _delivery(self, webhook: Webhook, logged: LoggedEvent) -> Task:
-        now = self._now()
-        return Task(
-            id=derived_id("delivery", webhook.id, logged.event.id, 0),
-            project=OF_THE_SERVICE,
-            parameters=DeliverParameters(webhook=webhook.id, event=logged.event, position=logged.position),
-            created_by=webhook.created_by,
-            created_at=now,
-            updated_at=now,
-        )
+        parameters = DeliverParameters(webhook=webhook.id, event=logged.event, position=logged.position)
+        return webhook.delivered_by(parameters, task=parameters.delivery(), at=self._now())

@@ -12,7 +12,7 @@ from schemas.errors import Conflict, Invalid
 from schemas.outcomes import Outcome, Pause, TaskResult
 from schemas.problems import Problem
 from schemas.service_parameters import DeliverParameters
-from schemas.webhooks import Attempt, Webhook
+from schemas.webhooks import Attempt, Webhook, attempts_of, summary_of
 from storage.ports import Database
 from workers.delivery.sending import Sender, Sent
 from workers.failures import STATUS, instance_of
@@ -29,7 +29,6 @@ JITTER: Final = 0.1
 NO_PLACE_SECONDS: Final = (2.0, 8.0)
 NO_PLACE_DOUBLINGS: Final = 6
 TURNED_AWAY: Final = "turned_away"
-ATTEMPTS: Final = TypeAdapter(tuple[Attempt, ...])
 TIMES: Final = TypeAdapter(int)
 
 _random = Random()  # noqa: S311 - jitter is no secret
@@ -38,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 async def deliver(work: Work[DeliverParameters], *, database: Database, sender: Sender) -> Outcome | Pause:
     """Send the event once; wait for the next attempt, or end: taken, given up, or wanted by nobody any more."""
-    parameters, attempts = work.parameters, attempts_of(work)
+    parameters, attempts = work.parameters, attempts_of(work.task.result)
     webhooks = database.documents(Webhook)
     found = await webhooks.get_many([parameters.webhook])
     if not found or found[0].disabled_at is not None:
@@ -58,11 +57,6 @@ async def deliver(work: Work[DeliverParameters], *, database: Database, sender: 
     if sent.is_gone or len(attempts) > len(PAUSES):
         return Outcome(result=_result(attempts), problem=_given_up(work, attempts))
     return _pause(work, attempts, _wait(sent, len(attempts)))
-
-
-def attempts_of(work: Work[DeliverParameters]) -> tuple[Attempt, ...]:
-    """Return the attempts that were made before."""
-    return ATTEMPTS.validate_python(work.task.result.summary.get("attempts", []))
 
 
 def _wait(sent: Sent, made: int) -> timedelta:
@@ -86,7 +80,7 @@ def _pause(work: Work[DeliverParameters], attempts: tuple[Attempt, ...], wait: t
 
 
 def _result(attempts: tuple[Attempt, ...]) -> TaskResult:
-    return TaskResult(summary={"attempts": ATTEMPTS.dump_python(attempts, mode="json")})
+    return TaskResult(summary=summary_of(attempts))
 
 
 async def _disable(work: Work[DeliverParameters], webhook: Webhook, database: Database) -> None:

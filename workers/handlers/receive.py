@@ -5,9 +5,9 @@ from schemas.outcomes import Outcome, TaskResult
 from schemas.service_parameters import ReceiveParameters
 from schemas.tasks import Task
 from storage.ports import Blobs, Bus, Database
+from storage.waking import woken
 from workers.labeling.taking import close_if_answered, take
 from workers.labeling.using import LabelingTools
-from workers.waking import wake
 from workers.work import Work
 
 
@@ -23,7 +23,8 @@ async def receive(
     if not found or found[0].state is JobState.CLOSED or found[0].tool not in tools.tools:
         return Outcome(cancelled=True)
     job = found[0]
-    label = await database.documents(Task).get(job.task)
+    tasks = database.documents(Task)
+    label = await tasks.get(job.task)
     if label.is_final:  # cancelled: nobody waits for answers
         await tools.ended(job, now=work.now)
         return Outcome(cancelled=True)
@@ -31,6 +32,7 @@ async def receive(
     told = await tools.tools[job.tool].heard(job, body)
     await take(job, told, database=database, now=work.now)
     job = await close_if_answered(job, database=database, now=work.now)
-    if job.state is JobState.CLOSED:
-        await wake(job.task, database=database, bus=bus, now=work.now)
+    queued = await woken(job.task, tasks=tasks, at=work.now()) if job.state is JobState.CLOSED else None
+    if queued is not None:
+        await bus.ring(queued.doorbell())
     return Outcome(result=TaskResult(summary={"answers": len(told.answers), "unfit": len(told.unfit)}))

@@ -1,6 +1,5 @@
 """A worker that only delivers: what dispatches events, and what sends them, on stores of a test's own."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -8,10 +7,12 @@ from pathlib import Path
 
 from schemas.tasks import Task
 from storage.announcing import Announcer
+from storage.beside import beside
 from storage.clock import utc_now
 from storage.event_log import EventLog
 from storage.following import Follower
 from storage.ports import Bus, Database
+from storage.signs import Signs
 from workers.consumer import Consumer
 from workers.delivery.dispatching import Dispatcher
 from workers.delivery.sending import sender_of
@@ -43,12 +44,8 @@ async def delivering(
             tasks=tasks, runner=runner, bus=bus, announcer=announcer, clock=utc_now, settings=settings, is_over={}
         )
         dispatcher = Dispatcher(database=database, bus=bus, clock=utc_now)
-        webhooks = Follower("webhooks", dispatcher.dispatch, database=database, event_log=event_log, bus=bus)
+        signs = Signs(bus)
+        webhooks = Follower("webhooks", dispatcher.dispatch, database=database, event_log=event_log, signs=signs)
         consumer = Consumer(bus=bus, runner=runner, settings=settings)
-        jobs = [asyncio.ensure_future(job()) for job in (consumer.run, sweep.run, webhooks.run)]
-        try:
+        async with beside(consumer.run, sweep.run, signs.listen, webhooks.run):
             yield settings.scratch
-        finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.wait(jobs)

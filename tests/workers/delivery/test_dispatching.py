@@ -16,6 +16,7 @@ from storage.event_log import EventLog
 from storage.following import Follower
 from storage.local_bus import LocalBus
 from storage.ports import Database
+from storage.signs import Signs
 from storage.sqlite import open_database
 from tests.factories import NOON, PROJECT
 from workers.delivery.dispatching import Dispatcher
@@ -51,7 +52,7 @@ class Diary:
 
 
 def following(diary: Diary, database: Database, log: EventLog) -> Follower:
-    return Follower("diary", diary.act, database=database, event_log=log, bus=LocalBus())
+    return Follower("diary", diary.act, database=database, event_log=log, signs=Signs(LocalBus()))
 
 
 async def test_what_happened_before_anybody_followed_is_nobodys(database: Database, log: EventLog) -> None:
@@ -76,7 +77,7 @@ async def test_what_could_not_be_acted_on_comes_again(database: Database, log: E
         raise Unavailable("It is away.")
 
     with pytest.raises(Unavailable):
-        await Follower("diary", fails, database=database, event_log=log, bus=LocalBus()).follow()
+        await Follower("diary", fails, database=database, event_log=log, signs=Signs(LocalBus())).follow()
     await following(diary, database, log).follow()
 
     assert diary.subjects == ["1", "2"]
@@ -118,7 +119,7 @@ async def test_an_event_becomes_one_delivery_for_each_webhook_that_wants_it(data
     chosen = {"projects": [other], "types": [EventType.TASK_FAILED]}
     await webhooks.add(Webhook.model_validate({**fields, "id": some, "secrets": secrets, **chosen}))
     dispatcher = Dispatcher(database=database, bus=LocalBus(), clock=lambda: NOON)
-    follower = Follower("webhooks", dispatcher.dispatch, database=database, event_log=log, bus=LocalBus())
+    follower = Follower("webhooks", dispatcher.dispatch, database=database, event_log=log, signs=Signs(LocalBus()))
     await follower.follow()
     await append(log, a_fact(1, EventType.TASK_PROGRESSED), a_fact(2), a_fact(3, EventType.TASK_FAILED))
     await append(log, a_fact(4, EventType.TASK_FAILED), a_fact(5), project=other)
