@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from schemas.parameters import Slot
 from schemas.task_types import OFFERED, OWN
 from schemas.tasks import Task, TaskState
+from storage.paging import every
 from storage.ports import Documents, Query
 
 ANSWERS: Final = Counter("ymir_http_answers", "Answers to requests.", ["method", "route", "status"])
@@ -47,11 +48,6 @@ async def _find_oldest(tasks: Documents[Task], registry: CollectorRegistry, *, a
 
 async def _count_unfinished(tasks: Documents[Task], registry: CollectorRegistry) -> None:
     name, told = "ymir_unfinished_outcomes", "Tasks that are decided, and whose records are still to be kept."
-    cursor, unfinished = None, 0
-    while True:
-        running = Query(equal={"state": TaskState.RUNNING})
-        page = await tasks.list(running, order="created_at", limit=500, cursor=cursor)
-        unfinished += sum(task.outcome is not None for task in page.items)
-        if (cursor := page.next) is None:
-            break
+    running = every(tasks, Query(equal={"state": TaskState.RUNNING}), order="created_at")
+    unfinished = sum([task.outcome is not None async for task in running])
     Gauge(name, told, registry=registry).set(unfinished)

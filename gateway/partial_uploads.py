@@ -20,7 +20,8 @@ from schemas.blobs import BlobRef
 from schemas.errors import Conflict, Invalid, NotFound, Unavailable
 from schemas.schema import Id
 from schemas.uploads import PartialUpload, Upload, UploadPart
-from storage.collection.every import every
+from storage.contested import added
+from storage.paging import every
 from storage.ports import Query
 
 PART_BYTES: Final = 8 * 2**20
@@ -45,11 +46,7 @@ class PartialUploads:
         for known in await self._uploads.get_many([upload.id]):
             if known.expires_at <= self._now():
                 await self.forget(known)
-        try:
-            await self._uploads.add(upload)
-        except Conflict:
-            return await self._uploads.get(upload.id)
-        return upload
+        return await added(upload, self._uploads)
 
     async def find(self, identity: Id) -> PartialUpload:
         """Return an upload that can be gone on with; raise NotFound."""
@@ -165,11 +162,7 @@ class PartialUploads:
             # Another process was quicker, and what it made was removed since.
             raise NotFound("upload", upload.id, step="It was given up meanwhile: send it anew.")
         whole = Upload(id=upload.id, name=upload.name, blob=blob, created_by=upload.created_by, created_at=self._now())
-        try:
-            await self._whole.add(whole)
-        except Conflict:
-            return await self._whole.get(upload.id)
-        return whole
+        return await added(whole, self._whole)
 
     async def _joined_blob(self, upload: PartialUpload, media_type: str) -> BlobRef:
         spool = self._settings.spool

@@ -10,8 +10,8 @@ from schemas.model_parameters import InferParameters, MineParameters
 from schemas.models import Model
 from schemas.parameters import Parameters
 from schemas.tasks import Task
-from storage.collection.every import every
 from storage.collection.unfinished import UNFINISHED, ids_in
+from storage.paging import every
 from storage.ports import Database, Query
 
 TOLD_AT_MOST: Final = 100

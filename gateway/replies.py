@@ -4,19 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel
 
 from gateway.problems import Refused
-from schemas.errors import Conflict
 from schemas.schema import Document
+from storage import contested
 from storage.ports import Documents
 
 D = TypeVar("D", bound=Document)
-
-ATTEMPTS: Final = 20
 
 
 class Hiding(Protocol):
@@ -58,20 +56,13 @@ async def changed(
 
     Raises Refused (412) if the request has an ``If-Match`` that is not the document's ETag.
     """
-    for _ in range(ATTEMPTS):
+
+    async def matching() -> D:
         was = await read()
         _check_match(request, was)
-        document = change(was)
-        if document == was:
-            return was
-        try:
-            await documents.replace(document, was=was)
-        except Conflict as conflict:
-            if conflict.key != "generation":
-                raise
-            continue
-        return document
-    raise Conflict(type(was).KIND, was.id, key="generation", step="Try again.")
+        return was
+
+    return (await contested.changed(documents, matching, change)).now
 
 
 def changed_fields(document: D, change: Hiding, *names: str, at: datetime) -> D:

@@ -15,7 +15,7 @@ from gateway.routes.tasks import PARAMETERS
 from gateway.ruling import filled_in, is_for
 from gateway.services import SERVICES, Services
 from gateway.signs import SIGNS
-from schemas.errors import Conflict, Invalid, NotFound, Unavailable, YmirError
+from schemas.errors import Invalid, NotFound, Unavailable, YmirError
 from schemas.events import CloudEvent, LoggedEvent
 from schemas.keys import ApiKey, Grant, Role, secret_digest
 from schemas.problems import Problem
@@ -24,8 +24,9 @@ from schemas.rules import Rule, RuleRun
 from schemas.schema import Id, derived_id, new_id
 from schemas.tasks import Cause, Task
 from storage.beside import beside
-from storage.collection.every import every
+from storage.contested import added
 from storage.following import Follower
+from storage.paging import every
 
 FOLLOWER: Final = "rules"
 
@@ -66,10 +67,7 @@ class Rules:
             at=self._services.clock(),
         )
         log.info("a rule was acted on", rule=rule.name, position=logged.position, task=task, depth=depth)
-        try:
-            await runs.add(run)
-        except Conflict:
-            return  # another gateway was as fast
+        await added(run, runs)  # another gateway may be as fast
 
     async def _asked(self, rule: Rule, logged: LoggedEvent, depth: int) -> tuple[Id | None, Problem | None]:
         try:
@@ -102,12 +100,10 @@ class Rules:
             created_at=now,
             updated_at=now,
         ).accepted()
-        try:
-            await services.database.documents(Task).add(task)
-        except Conflict:
-            return task  # asked for by whoever was stopped before it was written down
-        self._errands.ring(task)
-        return task
+        known = await added(task, services.database.documents(Task))
+        if known is task:  # else it was asked for by whoever was stopped before that was written down
+            self._errands.ring(task)
+        return known
 
     async def _depth(self, event: CloudEvent) -> int:
         """Return how many rules led to a task that this event asks for."""

@@ -18,6 +18,7 @@ from schemas.schema import Id, to_text
 from storage.class_names import names_in
 from storage.cursors import Cursor
 from storage.datasets.statistics import Classes, classes_in
+from storage.paging import every, pages
 from storage.ports import Query
 
 BATCH: Final = 200
@@ -101,15 +102,13 @@ class Search:
                 return Page(items=tuple(found))
 
     async def _has_version(self, dataset: Dataset) -> bool:
-        wanted, cursor = Query(equal={"dataset": dataset.id, "removed_at": None}), None
-        while True:
-            page = await self._versions.list(wanted, order="-number", limit=BATCH, cursor=cursor)
-            likely = await self._likely(page.items)
-            for version in page.items:
+        wanted = Query(equal={"dataset": dataset.id, "removed_at": None})
+        async for some in pages(self._versions, wanted, order="-number", size=BATCH):
+            likely = await self._likely(some)
+            for version in some:
                 if version.id in likely and await self._has_class(version, likely[version.id]):
                     return True
-            if (cursor := page.next) is None:
-                return False
+        return False
 
     async def _of_shown_datasets(self, versions: Sequence[Version]) -> list[Version]:
         datasets = await self._datasets.get_many(list({version.dataset for version in versions}))
@@ -131,12 +130,8 @@ class Search:
 
     async def _tagged(self, versions: Sequence[Version]) -> set[Id]:
         tags = self._services.database.documents(Tag)
-        wanted, cursor, found = Query(equal={"version": [version.id for version in versions]}), None, set[Id]()
-        while True:
-            page = await tags.list(wanted, limit=BATCH, cursor=cursor)
-            found |= {tag.version for tag in page.items if tag.name.startswith(self._query.tag)}
-            if (cursor := page.next) is None:
-                return found
+        of_them = every(tags, Query(equal={"version": [version.id for version in versions]}))
+        return {tag.version async for tag in of_them if tag.name.startswith(self._query.tag)}
 
     async def _has_class(self, version: Version, known: Classes | None) -> bool:
         if not self._classes:

@@ -6,11 +6,12 @@ from http import HTTPStatus
 from aiohttp import web
 
 from gateway.problems import Refused
-from gateway.replies import ATTEMPTS, changed
+from gateway.replies import changed
 from gateway.services import SERVICES
 from schemas.datasets import Tag, Version
-from schemas.errors import Conflict, NotFound
+from schemas.errors import NotFound
 from schemas.tasks import Task
+from storage.contested import added
 from storage.ports import Database
 
 
@@ -30,13 +31,10 @@ async def set_to(tag: Tag, request: web.Request) -> Tag:
     def moved(was: Tag) -> Tag:
         return was if was.version == tag.version else was.successor(version=tag.version, task=None)
 
-    for _ in range(ATTEMPTS):
-        with suppress(Conflict):
-            await tags.add(tag)
-            return tag
+    while await added(tag, tags) is not tag:
         with suppress(NotFound):  # it was removed just now
             return await changed(request, tags, read, moved)
-    raise Conflict("tag", tag.name, key="generation", step="Try again.")
+    return tag
 
 
 async def _check_free(tag: Tag, database: Database) -> None:

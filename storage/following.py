@@ -10,6 +10,7 @@ import structlog
 from schemas.errors import Conflict, Invalid, Unavailable
 from schemas.events import LoggedEvent
 from schemas.following import Bookmark
+from storage.contested import added
 from storage.event_log import EventLog
 from storage.ports import Database
 from storage.signs import Signs, comes
@@ -69,6 +70,4 @@ class Follower:
         if found := await self._bookmarks.get_many([self._name]):
             return found[0]
         first = Bookmark(id=self._name, position=await self._event_log.last())
-        with suppress(Conflict):
-            await self._bookmarks.add(first)
-        return await self._bookmarks.get(self._name)
+        return await added(first, self._bookmarks)

@@ -1,14 +1,12 @@
 """Waking a task that waits: what it waits for has come."""
 
 from datetime import datetime
-from typing import Final
+from functools import partial
 
-from schemas.errors import Conflict
 from schemas.schema import Id
 from schemas.tasks import Task, TaskState
+from storage.contested import changed
 from storage.ports import Documents
-
-ATTEMPTS: Final = 20
 
 
 async def woken(identity: Id, *, tasks: Documents[Task], at: datetime) -> Task | None:
@@ -16,14 +14,9 @@ async def woken(identity: Id, *, tasks: Documents[Task], at: datetime) -> Task |
 
     Raises Conflict if others change it again and again.
     """
-    for _ in range(ATTEMPTS):
-        task = await tasks.get(identity)
-        if task.state is not TaskState.WAITING:
-            return None
-        queued = task.woken(at=at)
-        try:
-            await tasks.replace(queued, was=task)
-        except Conflict:
-            continue
-        return queued
-    raise Conflict("task", identity, key="generation", step="Try again.")
+
+    def queued(task: Task) -> Task:
+        return task.woken(at=at) if task.state is TaskState.WAITING else task
+
+    was, now = await changed(tasks, partial(tasks.get, identity), queued)
+    return None if now is was else now

@@ -18,9 +18,9 @@ from schemas.schema import Document, Id, to_text
 from schemas.service_parameters import OF_THE_SERVICE
 from schemas.tasks import FINAL, Task
 from schemas.uploads import PartialUpload, Upload, UploadPart
-from storage.collection.every import every
 from storage.collection.unfinished import unfinished
 from storage.event_log import EventLog
+from storage.paging import every
 from storage.ports import Clock, Database, Query, Scalar
 from workers.settings import WorkerSettings
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -14,7 +15,8 @@ from schemas.outcomes import EvaluationRecord, ExecutorRecord, ModelRecord, Outc
 from schemas.projects import ClassEntry, ClassList
 from schemas.schema import Document, Id, derived_id
 from schemas.tasks import Task
-from storage.ports import D, Database, Documents, Query
+from storage.contested import added, changed
+from storage.ports import Database, Documents, Query
 from workers.registered import register_executor
 
 
@@ -51,7 +53,7 @@ async def reserve_tag(task: Task, dataset: str, name: str, database: Database) -
     tag = Tag(
         id=tag_id(line, name), project=task.project, dataset=line, name=name, version=version_id(task.id), task=task.id
     )
-    while (holder := await _added(tag, tags)).version != tag.version:
+    while (holder := await added(tag, tags)).version != tag.version:
         if not await _came_to_nothing(holder, database):
             message = f"The dataset {dataset!r} has a tag {name!r} already."
             raise Invalid(message, step="Choose another tag, or remove that one first.")
@@ -71,26 +73,16 @@ async def keep(task: Task, outcome: Outcome, database: Database, *, at: datetime
                 result = result.model_copy(update=named)
                 facts.append(_fact(task, EventType.VERSION_CREATED, version, at, named))
             case ModelRecord(model=model):
-                await _add_once(model, database.documents(type(model)))
+                await added(model, database.documents(type(model)))
                 result = result.model_copy(update={"model": model.id})
                 facts.append(_fact(task, EventType.MODEL_CREATED, model, at, {"model": model.id, "name": model.name}))
             case EvaluationRecord(evaluation=evaluation):
-                await _add_once(evaluation, database.documents(type(evaluation)))
+                await added(evaluation, database.documents(type(evaluation)))
                 made = (*result.evaluations, evaluation.id)
                 result = result.model_copy(update={"evaluation": made[0], "evaluations": made})
             case ExecutorRecord(executor=executor):  # its name was reserved by registering it
                 result = result.model_copy(update={"executor": executor.name})
     return Kept(outcome.model_copy(update={"result": result}), tuple(facts))
-
-
-async def _added(tag: Tag, tags: Documents[Tag]) -> Tag:
-    """Return the tag as it is kept: this one, or that of an earlier holder."""
-    while True:
-        with suppress(Conflict):
-            await tags.add(tag)
-            return tag
-        with suppress(NotFound):  # it was removed just now
-            return await tags.get(tag.id)
 
 
 async def _came_to_nothing(tag: Tag, database: Database) -> bool:
@@ -114,17 +106,12 @@ def _named(version: Version) -> dict[str, JsonValue]:
 
 
 async def _add_classes(project: Id, entries: Sequence[ClassEntry], lists: Documents[ClassList]) -> None:
-    while True:
-        current = await lists.get(project)
-        known = current.main_names()
+    def with_new(classes: ClassList) -> ClassList:
+        known = classes.main_names()
         new = tuple(entry for entry in entries if entry.name not in known)
-        if not new:
-            return
-        try:
-            await lists.replace(current.with_entries(new), was=current)
-        except Conflict:
-            continue
-        return
+        return classes.with_entries(new) if new else classes
+
+    await changed(lists, partial(lists.get, project), with_new)
 
 
 async def _keep_version(task: Task, draft: VersionDraft, database: Database, *, at: datetime) -> Version:
@@ -132,7 +119,7 @@ async def _keep_version(task: Task, draft: VersionDraft, database: Database, *, 
     dataset = Dataset(
         id=dataset_id(task.project, draft.dataset), project=task.project, name=draft.dataset, created_at=at
     )
-    await _add_once(dataset, datasets)
+    await added(dataset, datasets)
     while True:
         try:
             return await versions.get(version_id(task.id))
@@ -166,14 +153,6 @@ async def _last_number(dataset: Id, versions: Documents[Version], datasets: Docu
     # Read after that: a version leaves its number here before it goes for good.
     gone = (await datasets.get(dataset)).last_number
     return max([gone, *(version.number for version in newest.items)])
-
-
-async def _add_once(document: D, documents: Documents[D]) -> None:
-    try:
-        await documents.add(document)
-    except Conflict as conflict:
-        if conflict.key != "id":
-            raise
 
 
 def _fact(task: Task, event_type: EventType, about: Document, at: datetime, data: dict[str, JsonValue]) -> Fact:

@@ -11,6 +11,7 @@ from schemas.errors import Conflict, Invalid, Unavailable
 from schemas.schema import Id
 from schemas.tasks import EPOCHS_OUTLIVED, Task, TaskState
 from storage.announcing import Announcer
+from storage.paging import every
 from storage.ports import Bus, Clock, Documents, Query, Scalar
 from workers import metrics
 from workers.failures import outlived
@@ -180,14 +181,8 @@ class Sweep:
         if successor.state is TaskState.QUEUED:
             self._ringer.ring_soon(successor)
 
-    async def _all(self, **equal: Scalar | Sequence[Scalar]) -> AsyncIterator[Task]:
-        cursor = None
-        while True:
-            page = await self._tasks.list(Query(equal=equal), order="created_at", limit=500, cursor=cursor)
-            for task in page.items:
-                yield task
-            if (cursor := page.next) is None:
-                return
+    def _all(self, **equal: Scalar | Sequence[Scalar]) -> AsyncIterator[Task]:
+        return every(self._tasks, Query(equal=equal), order="created_at")
 
 
 async def _together(tasks: AsyncIterator[Task]) -> AsyncIterator[list[Task]]:

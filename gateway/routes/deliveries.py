@@ -17,6 +17,7 @@ from schemas.pages import Page
 from schemas.service_parameters import DeliverParameters
 from schemas.tasks import FINAL, Task, TaskState
 from schemas.webhooks import Redeliveries, RedeliverySubmission, Webhook, WebhookDelivery
+from storage.paging import pages
 from storage.ports import Query, Scalar
 
 routes: Final = Routes("webhooks")
@@ -70,14 +71,10 @@ async def _ended(request: web.Request, webhook: Webhook, *, failed_only: bool) -
     """Yield the ended deliveries that no later one of the same event has taken the place of, some at a time."""
     tasks = request.app[SERVICES].database.documents(Task)
     states = (TaskState.FAILED,) if failed_only else tuple(FINAL)
-    cursor = None
-    while True:
-        page = await tasks.list(_of(webhook, states), order="created_at", limit=TOGETHER, cursor=cursor)
-        later = {_parameters(task).once_more().delivery(): task for task in page.items}
+    async for some in pages(tasks, _of(webhook, states), order="created_at", size=TOGETHER):
+        later = {_parameters(task).once_more().delivery(): task for task in some}
         there = {task.id for task in await tasks.get_many([*later])}
         yield [task for identity, task in later.items() if identity not in there]
-        if (cursor := page.next) is None:
-            return
 
 
 async def _again(request: web.Request, webhook: Webhook, tasks: Sequence[Task]) -> list[Task]:

@@ -12,6 +12,7 @@ from gateway.services import SERVICES
 from schemas.errors import Conflict, NotFound
 from schemas.executors import Executor, ExecutorChange, ExecutorSubmission
 from schemas.pages import Page
+from storage.contested import added
 from storage.ports import Query
 
 routes: Final = Routes("executors")
@@ -39,11 +40,10 @@ async def register_executor(request: web.Request) -> web.Response:
     executor = inspected.model_copy(update={"id": identity_of(request), "created_at": services.clock()})
     executors = services.database.documents(Executor)
     try:
-        await executors.add(executor)
+        executor = await added(executor, executors)
     except Conflict as conflict:
-        if not await executors.get_many([executor.id]):  # else the same request, sent again
-            step = "Choose another name, or change the executor of this one."
-            raise Conflict("executor", executor.name, key=conflict.key, step=step) from conflict
+        step = "Choose another name, or change the executor of this one."
+        raise Conflict("executor", executor.name, key=conflict.key, step=step) from conflict
     return reply(executor, status=201, headers={"Location": f"/v1/executors/{executor.name}"})
 
 

@@ -15,11 +15,12 @@ from gateway.problems import Refused
 from gateway.replies import reply
 from gateway.services import SERVICES
 from gateway.views import Received
-from schemas.errors import Conflict, NotFound
+from schemas.errors import NotFound
 from schemas.labeling import JobState, LabelingItem, LabelingJob
 from schemas.schema import Id, derived_id, digest_of
 from schemas.service_parameters import OF_THE_SERVICE, ReceiveParameters
 from schemas.tasks import Task
+from storage.contested import added
 from storage.labeling.links import signature
 from storage.ports import Query
 
@@ -48,11 +49,8 @@ async def take_hook(request: web.Request) -> web.Response:
         created_at=now,
         updated_at=now,
     )
-    try:
-        await services.database.documents(Task).add(task)
-    except Conflict:
-        return reply(Received(delivery=identity), status=HTTPStatus.ACCEPTED)  # it was told before
-    request.app[ERRANDS].ring(task)
+    if await added(task, services.database.documents(Task)) is task:  # else it was told before
+        request.app[ERRANDS].ring(task)
     return reply(Received(delivery=identity), status=HTTPStatus.ACCEPTED)
 
 

@@ -12,10 +12,11 @@ from gateway.operations import Routes
 from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import nothing, reply
 from gateway.services import CALLER, SERVICES
-from schemas.errors import Conflict, Denied, Fault, Invalid, NotFound
+from schemas.errors import Denied, Fault, Invalid, NotFound
 from schemas.keys import ApiKey, Grant, KeySubmission, KeyView, NewKey, ProjectRole, secret_digest
 from schemas.pages import Page
 from schemas.schema import Id
+from storage.contested import added
 
 routes: Final = Routes("keys")
 
@@ -55,14 +56,10 @@ async def create_key(request: web.Request) -> web.Response:
         fingerprint=await fingerprint_of(request),
     )
     _check(key, caller)
-    keys = services.database.documents(ApiKey)
-    try:
-        await keys.add(key)
-    except Conflict:
-        key = await keys.get(identity)  # the same request, sent again
-        if key.fingerprint != await fingerprint_of(request):
-            raise other_body() from None
-    view = NewKey(**_view(key).model_dump(), secret=secret)
+    known = await added(key, services.database.documents(ApiKey))
+    if known.fingerprint != key.fingerprint:
+        raise other_body()
+    view = NewKey(**_view(known).model_dump(), secret=secret)
     return reply(view, status=201, headers={"Location": f"/v1/keys/{key.id}", "Cache-Control": "no-store"})
 
 

@@ -14,13 +14,14 @@ from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import reply
 from gateway.services import CALLER, ROLE, SERVICES
 from schemas.datasets import Version
-from schemas.errors import Conflict, NotFound
+from schemas.errors import NotFound
 from schemas.keys import Role, Scope
 from schemas.labeling import Answers, ItemState, ItemView, JobState, JobStatus, LabelingItem, LabelingJob
 from schemas.pages import Page
 from schemas.projects import ClassList
 from schemas.tasks import Task
 from storage.labeling.answers import JobClosed, keep_answers, status_of
+from storage.labeling.closing import closed
 from storage.ports import Query, Scalar
 
 routes: Final = Routes("labeling")
@@ -117,10 +118,10 @@ async def _answer(request: web.Request, job: LabelingJob, answers: Answers, *, a
     now = services.clock()
     try:
         await keep_answers(answers, job, names=names, author=author, at=now, database=services.database)
-    except JobClosed as closed:
+    except JobClosed as error:
         detail = "The labeling job is closed; its answers are being made into a version."
         step = "See the task for what came of it, or ask for a new label task."
-        raise Refused(HTTPStatus.CONFLICT, detail, step=step) from closed
+        raise Refused(HTTPStatus.CONFLICT, detail, step=step) from error
     status = await status_of(job, services.database)
     if not status.open:
         job = await _close(request, job)
@@ -129,15 +130,7 @@ async def _answer(request: web.Request, job: LabelingJob, answers: Answers, *, a
 
 async def _close(request: web.Request, job: LabelingJob) -> LabelingJob:
     services = request.app[SERVICES]
-    jobs = services.database.documents(LabelingJob)
-    while job.state is JobState.OPEN:
-        closed = job.successor(state=JobState.CLOSED, closed_at=services.clock())
-        try:
-            await jobs.replace(closed, was=job)
-        except Conflict:
-            job = await jobs.get(job.id)
-        else:
-            job = closed
+    job = await closed(job, jobs=services.database.documents(LabelingJob), at=services.clock())
     await wake(request, job.task)
     return job
 

@@ -14,6 +14,7 @@ from gateway.services import CALLER, SERVICES
 from schemas.errors import Conflict
 from schemas.pages import Page
 from schemas.projects import ClassEntry, ClassList, Project, ProjectChange, ProjectSubmission
+from storage.contested import added
 from storage.ports import Database, Query, Scalar
 
 routes: Final = Routes("projects")
@@ -60,14 +61,11 @@ async def _keep(database: Database, project: Project, classes: ClassList) -> Pro
     # The classes first: they are found through the project only.
     await lists.add_many([classes])
     try:
-        await projects.add(project)
+        return await added(project, projects)
     except Conflict as conflict:
-        if kept := await projects.get_many([project.id]):
-            return kept[0]  # by the same request, before it was sent again
         await lists.remove(project.id)
         step = "Choose another name; one of a removed project is taken until that is shown again."
         raise Conflict("project", project.name, key=conflict.key, step=step) from conflict
-    return project
 
 
 @routes.get("/v1/projects/{project}", answer=Project)

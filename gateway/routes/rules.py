@@ -19,6 +19,7 @@ from schemas.keys import ApiKey
 from schemas.pages import Page
 from schemas.rules import Rule, RuleChange, RuleRun, RuleSubmission, RuleTrial, RuleVerdict
 from schemas.schema import Id
+from storage.contested import added
 from storage.ports import Query
 
 routes: Final = Routes("rules")
@@ -63,10 +64,9 @@ async def create_rule(request: web.Request) -> web.Response:
     )
     rules = services.database.documents(Rule)
     try:
-        await rules.add(rule)
+        rule = await added(rule, rules)
     except Conflict as conflict:
-        if not await rules.get_many([rule.id]):  # else the same request, sent again
-            raise Conflict("rule", rule.name, key=conflict.key, step="Choose another name.") from conflict
+        raise Conflict("rule", rule.name, key=conflict.key, step="Choose another name.") from conflict
     return reply(rule, status=201, headers={"Location": f"/v1/rules/{rule.id}"})
 
 

@@ -16,9 +16,10 @@ from gateway.problems import Refused
 from gateway.replies import reply
 from gateway.services import CALLER, SERVICES
 from schemas.blobs import BlobRef
-from schemas.errors import Conflict, Fault, Invalid, Unavailable
+from schemas.errors import Fault, Invalid, Unavailable
 from schemas.schema import derived_id
 from schemas.uploads import NAME_LETTERS, Upload
+from storage.contested import added
 
 routes: Final = Routes("uploads")
 
@@ -79,13 +80,12 @@ async def _keep(request: web.Request, name: str, blob: BlobRef) -> Upload:
     uploads = services.database.documents(Upload)
     identity = derived_id("upload", caller.id, name, blob.digest)
     upload = Upload(id=identity, name=name, blob=blob, created_by=caller.name, created_at=services.clock())
-    try:
-        await uploads.add(upload)
-    except Conflict:
-        known = await uploads.get(identity)
-        upload = known.successor(created_at=upload.created_at)
-        await uploads.replace(upload, was=known)
-    return upload
+    known = await added(upload, uploads)
+    if known is upload:
+        return upload
+    renewed = known.successor(created_at=upload.created_at)
+    await uploads.replace(renewed, was=known)
+    return renewed
 
 
 def checked_name(name: str) -> str:

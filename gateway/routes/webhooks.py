@@ -14,7 +14,6 @@ from gateway.reading import PageQuery, page_size, read, read_query
 from gateway.replies import changed, nothing, reply
 from gateway.services import CALLER, SERVICES
 from gateway.webhooks import delivery_of, shown, told_of, webhook_of
-from schemas.errors import Conflict
 from schemas.events import CloudEvent, EventType
 from schemas.pages import Page
 from schemas.schema import new_id
@@ -31,6 +30,7 @@ from schemas.webhooks import (
     WebhookView,
     new_secret,
 )
+from storage.contested import added
 
 routes: Final = Routes("webhooks")
 
@@ -65,11 +65,7 @@ async def create_webhook(request: web.Request) -> web.Response:
         created_by=request[CALLER].name,
         created_at=services.clock(),
     )
-    webhooks = services.database.documents(Webhook)
-    try:
-        await webhooks.add(webhook)
-    except Conflict:
-        webhook = await webhooks.get(webhook.id)  # the same request, sent again
+    webhook = await added(webhook, services.database.documents(Webhook))
     return reply(_new(webhook), status=201, headers={"Location": f"/v1/webhooks/{webhook.id}", **STRICT})
 
 

@@ -1,15 +1,18 @@
 """Removing documents for good; whatever changed since it was looked at stays."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from schemas.datasets import Dataset, Tag, Version
-from schemas.errors import Conflict
+from schemas.errors import Conflict, NotFound
 from schemas.evaluations import Evaluation
 from schemas.models import Model
 from schemas.schema import Id
-from storage.collection.every import every
 from storage.collection.hidden import Doomed
+from storage.contested import changed
+from storage.paging import every
 from storage.ports import D, Database, Documents, Query
 
 
@@ -58,15 +61,11 @@ async def _remember_numbers(versions: Iterable[Version], datasets: Documents[Dat
 
 
 async def _remember_number(identity: Id, number: int, datasets: Documents[Dataset]) -> None:
-    while True:
-        found = await datasets.get_many([identity])
-        if not found or found[0].last_number >= number:
-            return
-        try:
-            await datasets.replace(found[0].successor(last_number=number), was=found[0])
-        except Conflict:
-            continue
-        return
+    def remembering(dataset: Dataset) -> Dataset:
+        return dataset if dataset.last_number >= number else dataset.successor(last_number=number)
+
+    with suppress(NotFound):
+        await changed(datasets, partial(datasets.get, identity), remembering)
 
 
 async def _has_gone(dataset: Dataset, database: Database) -> bool:

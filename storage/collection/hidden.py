@@ -10,9 +10,9 @@ from schemas.labeling import JobState, LabelingJob
 from schemas.models import Model
 from schemas.schema import Digest, Id, to_text
 from schemas.tasks import Task
-from storage.collection.every import every
 from storage.collection.unfinished import Unfinished
 from storage.datasets.manifests import parse_manifest
+from storage.paging import every
 from storage.ports import Blobs, Database, Query
 
 Predicted = Mapping[Id, frozenset[Id]]

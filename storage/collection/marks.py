@@ -17,13 +17,13 @@ from schemas.outcomes import PredictedPictures, VersionDraft
 from schemas.schema import Digest, Document, Id
 from schemas.tasks import Task
 from storage.collection.digests import Digests
-from storage.collection.every import every
 from storage.collection.unfinished import ids_in
 from storage.datasets.manifests import parse_manifest
 from storage.datasets.memory import Memory
 from storage.datasets.reading import Columns, SegmentReader
 from storage.datasets.selections import unpack
 from storage.datasets.statistics import statistics_id
+from storage.paging import every
 from storage.ports import Blobs, Database
 
 Watch = Callable[[str, int], None]

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from schemas.schema import Id
 from schemas.tasks import FINAL, Task, TaskState
-from storage.collection.every import every
+from storage.paging import every
 from storage.ports import Documents, Query
 
 UNFINISHED: Final = tuple(state for state in TaskState if state not in FINAL)

@@ -17,6 +17,7 @@ from schemas.schema import AssetId, Digest, Id
 from schemas.splits import Split
 from schemas.statistics import ChosenClasses, VersionStatistics
 from storage.clock import utc_now
+from storage.contested import added
 from storage.datasets.asset_ids import AssetIds
 from storage.datasets.changes import ChangePage, ChangeQuery, asset_changes
 from storage.datasets.compaction import compacted
@@ -159,8 +160,7 @@ class Library:
         computed = await statistics_of(content, ids=await self.asset_ids(content), library=self)
         body = await self._blobs.put(computed.model_dump_json().encode(), media_type="application/json")
         # Somebody else may have computed the same meanwhile.
-        with suppress(Conflict):
-            await self._statistics.add(Statistics(id=identity, body=body, classes=few_classes(computed)))
+        await added(Statistics(id=identity, body=body, classes=few_classes(computed)), self._statistics)
         return computed
 
     async def classes(self, digests: Sequence[Digest]) -> dict[Digest, Classes]:

@@ -172,7 +172,7 @@ async def test_a_tag_that_is_removed_while_it_is_asked_for_is_given(prepare: Pre
     async def remove() -> None:
         await tags.remove(tag.id)
 
-    before(tags, "get", remove)
+    before(tags, "get_many", remove)
     ended = await bench.run(await bench.accept(parameters=TAGGED))
 
     assert ended.state is TaskState.SUCCEEDED

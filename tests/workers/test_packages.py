@@ -80,7 +80,11 @@ def test_links_are_not_unpacked(tmp_path: Path) -> None:
         unpack_stage(package, "a", tmp_path / "out")
 
 
-@pytest.mark.parametrize("data", [b"", b"no tar", gzip.compress(b"no tar"), gzip.compress(b"x" * 2000)[:-10]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no tar", gzip.compress(b"no tar"), gzip.compress(b"x" * 2000)[:-10]],
+    ids=["empty", "text", "no tar", "cut off"],
+)
 def test_what_is_no_package_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "package").write_bytes(data)
 

@@ -8,7 +8,7 @@ from schemas.events import LoggedEvent
 from schemas.service_parameters import DeliverParameters
 from schemas.tasks import Task
 from schemas.webhooks import Webhook
-from storage.collection.every import every
+from storage.paging import every
 from storage.ports import Bus, Clock, Database
 
 RING_TOGETHER: Final = 64

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from schemas.model_parameters import UsesExecutor
 from schemas.parameters import Slot
 from schemas.schema import Id, derived_id, to_text
 from schemas.tasks import Task, TaskState
+from storage.contested import added, changed
 from storage.ports import Bus, Clock, Database, Query
 from workers.executors.gpus import Nvml
 from workers.executors.leases import Asked, Room, choose, in_turn, rooms_of
@@ -99,13 +101,13 @@ class GpuHost:
 
     async def free(self, attempts: Sequence[tuple[Id, int]]) -> None:
         """Take back what some attempts have. Raises Unavailable."""
-        while True:
-            host = await self._host()
-            if host is None or not any(host.leased_to(*attempt) for attempt in attempts):
-                return
-            with suppress(Conflict):
-                await self.hosts.replace(host.without_leases(attempts), was=host)
-                return
+
+        def freed(host: Host) -> Host:
+            has_some = any(host.leased_to(*attempt) for attempt in attempts)
+            return host.without_leases(attempts) if has_some else host
+
+        with suppress(NotFound):
+            await changed(self.hosts, partial(self.hosts.get, self.id), freed)
 
     async def may_run(self, task: Task) -> bool:
         """Return whether to claim a queued task here and now: one that was found to wait, only if it need not longer.
@@ -134,13 +136,11 @@ class GpuHost:
 
     async def known(self) -> Host:
         """Return this machine's document, made if there is none yet. Raises Unavailable."""
-        while True:
-            host = await self._host()
-            if host is not None:
-                return host
-            gpus = tuple(await self._gpus())
-            with suppress(Conflict):
-                await self.hosts.add(Host(id=self.id, name=self._name, gpus=gpus, seen_at=self._now()))
+        host = await self._host()
+        if host is not None:
+            return host
+        gpus = tuple(await self._gpus())
+        return await added(Host(id=self.id, name=self._name, gpus=gpus, seen_at=self._now()), self.hosts)
 
     async def seen(self) -> Host | None:
         """Return this machine's document, which says that it is there and with which GPUs; None: it has none.

@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from schemas.errors import Conflict, Invalid
+from schemas.errors import Invalid
 from schemas.executors import Executor, ExecutorSubmission, Runtime
 from storage.clock import utc_now
+from storage.contested import added
 from storage.ports import Documents
 from workers.executors.image_manual import inspect_image
 from workers.executors.images import Images
@@ -43,10 +44,7 @@ async def register(folders: Sequence[Path], executors: Documents[Executor]) -> N
     for folder in folders:
         submission = ExecutorSubmission(name=folder.name, reference=str(folder.absolute()))
         found = await inspected(submission, roots=(folder.absolute().parent,))
-        try:
-            await executors.add(found)
-        except Conflict:
-            known = await executors.get(found.id)
-            if (known.reference, known.digest) != (found.reference, found.digest):
-                changes = found.model_dump(include=READ_ANEW)
-                await executors.replace(known.successor(**changes), was=known)
+        known = await added(found, executors)
+        if (known.reference, known.digest) != (found.reference, found.digest):
+            changes = found.model_dump(include=READ_ANEW)
+            await executors.replace(known.successor(**changes), was=known)

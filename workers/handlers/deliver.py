@@ -1,6 +1,8 @@
 """Deliver: send an event to a webhook, as often as it takes, or as it makes sense."""
 
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from random import Random
 from typing import Final
@@ -8,11 +10,12 @@ from typing import Final
 import structlog
 from pydantic import TypeAdapter
 
-from schemas.errors import Conflict, Invalid
+from schemas.errors import Invalid, NotFound
 from schemas.outcomes import Outcome, Pause, TaskResult
 from schemas.problems import Problem
 from schemas.service_parameters import DeliverParameters
 from schemas.webhooks import Attempt, Webhook, attempts_of, summary_of
+from storage.contested import changed
 from storage.ports import Database
 from workers.delivery.sending import Sender, Sent
 from workers.failures import STATUS, instance_of
@@ -85,17 +88,13 @@ def _result(attempts: tuple[Attempt, ...]) -> TaskResult:
 
 async def _disable(work: Work[DeliverParameters], webhook: Webhook, database: Database) -> None:
     webhooks = database.documents(Webhook)
-    while webhook.disabled_at is None:
-        because = f"It answered {HTTPStatus.GONE}: it is there no longer."
-        try:
-            await webhooks.replace(webhook.disabled(because, at=work.now()), was=webhook)
-        except Conflict:
-            found = await webhooks.get_many([webhook.id])
-            if not found:
-                return
-            webhook = found[0]
-        else:
-            return
+    because, at = f"It answered {HTTPStatus.GONE}: it is there no longer.", work.now()
+
+    def disabled(webhook: Webhook) -> Webhook:
+        return webhook if webhook.disabled_at is not None else webhook.disabled(because, at=at)
+
+    with suppress(NotFound):  # it was removed meanwhile
+        await changed(webhooks, partial(webhooks.get, webhook.id), disabled)
 
 
 def _given_up(work: Work[DeliverParameters], attempts: tuple[Attempt, ...]) -> Problem:

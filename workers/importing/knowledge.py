@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from schemas.errors import Invalid, NotFound
 from schemas.manifests import Segment
 from schemas.schema import Id
-from storage.collection.every import every
 from storage.datasets.columns import DESCRIPTION_COLUMNS, fixed_matrix
 from storage.datasets.memory import Memory
 from storage.datasets.reading import Columns, SegmentReader
+from storage.paging import every
 from storage.ports import Blobs, Database
 from workers.importing.known import RECORD, Known, read_known, write_known
 

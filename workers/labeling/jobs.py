@@ -4,14 +4,16 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from schemas.errors import Conflict, Invalid
+from schemas.errors import Invalid
 from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import JobState, LabelingItem, LabelingJob
 from schemas.schema import Id, derived_id
 from schemas.tasks import Task
+from storage.contested import added
 from storage.datasets.content import Content
 from storage.datasets.library import Library
 from storage.datasets.rows import AssetRow, to_annotation
+from storage.paging import pages
 from storage.ports import Database, Documents, Query
 from workers.work import Work
 
@@ -58,13 +60,10 @@ async def open_job(work: Work[LabelParameters], content: Content, *, library: Li
 
 async def sealed(job: Id, database: Database) -> AsyncIterator[LabelingItem]:
     """Yield the items of a closed job in their order, each sealed before it is read."""
-    items, cursor = database.documents(LabelingItem), None
-    while True:
-        page = await items.list(Query(equal={"job": job}), order="position", limit=BATCH, cursor=cursor)
-        for item in await _seal(page.items, items):
+    items = database.documents(LabelingItem)
+    async for some in pages(items, Query(equal={"job": job}), order="position", size=BATCH):
+        for item in await _seal(some, items):
             yield item
-        if (cursor := page.next) is None:
-            return
 
 
 async def _seal(found: Sequence[LabelingItem], items: Documents[LabelingItem]) -> list[LabelingItem]:
@@ -92,11 +91,7 @@ async def _add_once(work: Work[LabelParameters], database: Database, *, items: i
         items=items,
         created_at=work.now(),
     )
-    try:
-        await database.documents(LabelingJob).add(job)
-    except Conflict as conflict:
-        if conflict.key != "id":
-            raise
+    await added(job, database.documents(LabelingJob))
 
 
 def _item(work: Work[LabelParameters], row: AssetRow, *, position: int) -> LabelingItem:

@@ -1,13 +1,17 @@
 """Taking what a tool says into the items of a job, and closing the job when all is answered."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Final
 
-from schemas.errors import Conflict, Invalid
+from schemas.errors import Invalid, NotFound
 from schemas.labeling import Answer, Answers, ItemState, JobState, LabelingItem, LabelingJob
 from schemas.projects import ClassList
 from schemas.schema import derived_id
+from storage.contested import changed
 from storage.labeling.answers import JobClosed, count_open, keep_answers
+from storage.labeling.closing import closed
 from storage.ports import Clock, Database
 from workers.labeling.tools import Told, Unfit
 
@@ -35,21 +39,7 @@ async def take(job: LabelingJob, told: Told, *, database: Database, now: Clock) 
 async def close_if_answered(job: LabelingJob, *, database: Database, now: Clock) -> LabelingJob:
     """Return a job as it is by now, closed if none of its items is open any more."""
     if job.state is JobState.OPEN and not await count_open(job, database):
-        return await closed(job, database=database, now=now)
-    return job
-
-
-async def closed(job: LabelingJob, *, database: Database, now: Clock) -> LabelingJob:
-    """Return a job closed."""
-    jobs = database.documents(LabelingJob)
-    while job.state is JobState.OPEN:
-        successor = job.successor(state=JobState.CLOSED, closed_at=now())
-        try:
-            await jobs.replace(successor, was=job)
-        except Conflict:
-            job = await jobs.get(job.id)
-        else:
-            job = successor
+        return await closed(job, jobs=database.documents(LabelingJob), at=now())
     return job
 
 
@@ -72,21 +62,19 @@ async def _kept(
 
 async def _refuse(job: LabelingJob, unfit: Unfit, *, database: Database) -> None:
     items = database.documents(LabelingItem)
-    while found := await items.get_many([derived_id(job.id, unfit.asset)]):
-        item = found[0]
-        reason = unfit.reason[:REASON_LETTERS]
-        if item.sealed or unfit.revision < item.revision or (item.refused, item.revision) == (reason, unfit.revision):
-            return
-        opened = item.successor(
-            state=ItemState.OPEN,
-            annotations=(),
-            author=None,
-            answered_at=None,
-            refused=reason,
-            revision=unfit.revision,
-        )
-        try:
-            await items.replace(opened, was=item)
-        except Conflict:
-            continue
-        return
+    with suppress(NotFound):  # the tool speaks of an image that it was never given
+        await changed(items, partial(items.get, derived_id(job.id, unfit.asset)), partial(_refused, unfit=unfit))
+
+
+def _refused(item: LabelingItem, *, unfit: Unfit) -> LabelingItem:
+    reason = unfit.reason[:REASON_LETTERS]
+    if item.sealed or unfit.revision < item.revision or (item.refused, item.revision) == (reason, unfit.revision):
+        return item
+    return item.successor(
+        state=ItemState.OPEN,
+        annotations=(),
+        author=None,
+        answered_at=None,
+        refused=reason,
+        revision=unfit.revision,
+    )

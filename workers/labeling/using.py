@@ -8,15 +8,18 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from schemas.errors import Conflict, Invalid, Unavailable, YmirError
+from schemas.errors import Invalid, Unavailable, YmirError
 from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import JobState, LabelingItem, LabelingJob
+from storage.contested import changed
 from storage.labeling.answers import count_open
+from storage.labeling.closing import closed
 from storage.labeling.links import hook_link, image_link
 from storage.labeling.settings import API, LabelingSettings
+from storage.paging import every
 from storage.ports import Clock, Database, Query
-from workers.labeling.jobs import BATCH, job_id
-from workers.labeling.taking import close_if_answered, closed, take
+from workers.labeling.jobs import job_id
+from workers.labeling.taking import close_if_answered, take
 from workers.labeling.tools import LabelingTool, Links, Tools
 from workers.work import Work
 
@@ -87,7 +90,7 @@ class LabelingTools:
 
     async def ended(self, job: LabelingJob, *, now: Clock) -> None:
         """Close a job whose task has ended without it, in its tool too."""
-        job = await closed(job, database=self.database, now=now)
+        job = await closed(job, jobs=self.database.documents(LabelingJob), at=now())
         if job.tool in self.tools:
             await _closed(job, self.tools[job.tool])
 
@@ -114,27 +117,18 @@ class LabelingTools:
     async def _job(self, work: Work[LabelParameters]) -> LabelingJob:
         return await self.database.documents(LabelingJob).get(job_id(work.task.id))
 
-    async def _items(self, job: LabelingJob) -> AsyncIterator[LabelingItem]:
-        items, cursor = self.database.documents(LabelingItem), None
-        while True:
-            page = await items.list(Query(equal={"job": job.id}), order="position", limit=BATCH, cursor=cursor)
-            for item in page.items:
-                yield item
-            if (cursor := page.next) is None:
-                return
+    def _items(self, job: LabelingJob) -> AsyncIterator[LabelingItem]:
+        return every(self.database.documents(LabelingItem), Query(equal={"job": job.id}), order="position")
 
     async def _changed(self, job: LabelingJob, **changes: str) -> None:
         """Keep what is known of the tool with a job, whatever else is changed of it meanwhile."""
         jobs = self.database.documents(LabelingJob)
-        while True:
-            now = await jobs.get(job.id)
-            if all(getattr(now, name) == value for name, value in changes.items()):
-                return
-            try:
-                await jobs.replace(now.successor(**changes), was=now)
-            except Conflict:
-                continue
-            return
+
+        def told(job: LabelingJob) -> LabelingJob:
+            same = all(getattr(job, name) == value for name, value in changes.items())
+            return job if same else job.successor(**changes)
+
+        await changed(jobs, partial(jobs.get, job.id), told)
 
 
 def _hindered(job: LabelingJob, error: YmirError, *, now: datetime) -> Collected:
