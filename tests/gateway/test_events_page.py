@@ -80,5 +80,6 @@ async def test_the_consumer_of_rabbitmq_gets_what_it_is_bound_for(amqp_url: str)
             await bus.publish([a_fact(7).announced_by("urn:test")])
             await asyncio.sleep(0.2)
         consuming.cancel()
+        await asyncio.wait([consuming])  # cancelled again while it closes its connection, aio-pika would never end
 
     assert handled.get_nowait() == "7"

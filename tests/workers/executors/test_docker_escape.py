@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -75,7 +76,7 @@ grep -q '^Seccomp:\\s*2$' /proc/self/status || out "all system calls"
 @pytest.fixture
 def listeners() -> Iterator[tuple[int, str]]:
     """Listen on the host as its services do: on a port of the loopback interface, and on an abstract socket."""
-    name = "ymir-escape-test"
+    name = f"ymir-escape-{uuid4().hex}"
     with socket.create_server(("127.0.0.1", 0)) as port, socket.socket(socket.AF_UNIX) as abstract:
         abstract.bind(f"\0{name}")
         abstract.listen()
