@@ -18,7 +18,8 @@ from schemas.parameters import Parameters
 from schemas.problems import Problem
 from schemas.refs import parse_ref
 from schemas.schema import Schema, new_id
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 
 S = TypeVar("S", bound=Schema)
 FIRST_LOOK_SECONDS: Final = 0.02

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from gateway.services import SERVICES, Services
 from schemas.errors import YmirError
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 
 AT_MOST: Final = 10_000
 # Whoever claims a task by then tells of it, with what happens next.

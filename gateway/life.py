@@ -13,7 +13,8 @@ from gateway.services import SERVICES, Services
 from schemas.labeling import LabelingJob
 from schemas.outcomes import Outcome
 from schemas.schema import Id
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.contested import added, changed
 from storage.labeling.closing import close_all
 from storage.waking import woken

@@ -6,8 +6,9 @@ from typing import Final
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from schemas.parameters import Slot
+from schemas.task_states import TaskState
 from schemas.task_types import OFFERED, OWN
-from schemas.tasks import Task, TaskState
+from schemas.tasks import Task
 from storage.paging import every
 from storage.ports import Documents, Query
 

@@ -12,7 +12,8 @@ from schemas.outcomes import TaskResult
 from schemas.projects import Description
 from schemas.schema import Document, Id, Instant, Name, Schema
 from schemas.service_parameters import OF_THE_SERVICE, DeliverParameters
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from schemas.web_addresses import WebAddress
 
 SECRET_BYTES: Final = 32

@@ -4,7 +4,8 @@ from datetime import datetime
 from functools import partial
 
 from schemas.schema import Id
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.contested import changed
 from storage.ports import Documents
 

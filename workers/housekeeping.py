@@ -16,7 +16,8 @@ from schemas.requests import RememberedRequest
 from schemas.rules import RuleRun
 from schemas.schema import Document, Id, to_text
 from schemas.service_parameters import OF_THE_SERVICE
-from schemas.tasks import FINAL, Task
+from schemas.task_states import FINAL
+from schemas.tasks import Task
 from schemas.uploads import PartialUpload, Upload, UploadPart
 from storage.collection.unfinished import unfinished
 from storage.event_log import EventLog

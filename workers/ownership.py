@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from schemas.errors import Conflict
 from schemas.schema import Id
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.ports import Clock, Documents
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from schemas.parameters import Slot
 from schemas.schema import Id
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.ports import Bus, Clock, Documents, Query, Scalar
 
 FIRST_RING_SECONDS = 5.0

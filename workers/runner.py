@@ -12,7 +12,8 @@ import structlog
 from schemas.errors import Invalid, NotFound, Unavailable
 from schemas.live_logs import LiveLog
 from schemas.outcomes import ExecutorRecord, Outcome, Pause, Record
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.announcing import Announcer
 from storage.ports import Bus, Clock, Database
 from workers import metrics

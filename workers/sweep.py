@@ -9,7 +9,8 @@ import structlog
 
 from schemas.errors import Conflict, Invalid, Unavailable
 from schemas.schema import Id
-from schemas.tasks import EPOCHS_OUTLIVED, Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import EPOCHS_OUTLIVED, Task
 from storage.announcing import Announcer
 from storage.paging import every
 from storage.ports import Bus, Clock, Documents, Query, Scalar

@@ -10,7 +10,8 @@ from schemas.annotations import ObjectType
 from schemas.datasets import Dataset
 from schemas.models import Model
 from schemas.projects import ClassBatch, ClassEntry, ClassList, Project, ProjectSubmission
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 
 
 def add_projects(parser: ArgumentParser, _: str) -> None:

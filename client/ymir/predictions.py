@@ -18,7 +18,8 @@ from client.ymir.telling import tell
 from client.ymir.waiting import followed
 from schemas.errors import Invalid
 from schemas.predictions import PredictedPicture
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 
 FORMATS: Final = ("jpeg", "png")
 SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png"}

@@ -11,7 +11,8 @@ from client.calls import Refused
 from client.ymir.ending import FAILED, run
 from client.ymir.reaching import add_common, reading
 from client.ymir.telling import tell
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 
 LOOK_SECONDS: Final = 1.0
 # Above the end of a long log that is still written.

@@ -20,7 +20,8 @@ from client.ymir.telling import tell
 from client.ymir.wording import worded
 from schemas.errors import YmirError
 from schemas.labeling import JobStatus
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 
 CANCEL_SECONDS: Final = 15.0
 

@@ -10,7 +10,8 @@ from client.ymir.reaching import add_common, project_of, reading, target
 from client.ymir.telling import tell
 from client.ymir.waiting import followed
 from schemas.events import LoggedEvent
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 
 UNDER_WAY: Final = frozenset({TaskState.QUEUED, TaskState.RUNNING})
 

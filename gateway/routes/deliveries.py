@@ -15,7 +15,8 @@ from gateway.webhooks import delivery_of, webhook_of
 from schemas.errors import NotFound
 from schemas.pages import Page
 from schemas.service_parameters import DeliverParameters
-from schemas.tasks import FINAL, Task, TaskState
+from schemas.task_states import FINAL, TaskState
+from schemas.tasks import Task
 from schemas.webhooks import Redeliveries, RedeliverySubmission, Webhook, WebhookDelivery
 from storage.paging import pages
 from storage.ports import Query, Scalar

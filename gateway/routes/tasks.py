@@ -21,8 +21,9 @@ from schemas.errors import NotFound
 from schemas.live_logs import LiveLog
 from schemas.pages import Page
 from schemas.reports import Report
+from schemas.task_states import FINAL, TaskState
 from schemas.task_types import AskedParameters
-from schemas.tasks import FINAL, Task, TaskState
+from schemas.tasks import Task
 from storage.ports import Query, Scalar
 
 routes: Final = Routes("tasks")

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from schemas.schema import Id
-from schemas.tasks import FINAL, Task, TaskState
+from schemas.task_states import FINAL, TaskState
+from schemas.tasks import Task
 from storage.paging import every
 from storage.ports import Documents, Query
 

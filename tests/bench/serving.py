@@ -16,7 +16,8 @@ from schemas.events import EventType, LoggedEvent
 from schemas.exchange_parameters import ImportParameters
 from schemas.pages import Page
 from schemas.projects import Project, ProjectSubmission
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from tests.bench import pictures
 from tests.bench.measuring import family, peak_mb, processor_seconds
 from tests.bench.row import Measured, Size

@@ -16,7 +16,8 @@ from schemas.exchange_parameters import ImportParameters, ImportSource, LabelPar
 from schemas.labeling import ItemView, JobStatus
 from schemas.projects import Project, ProjectSubmission
 from schemas.schema import digest_of
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.ports import Query
 from storage.sqlite import open_database
 from tests.e2e.service import served

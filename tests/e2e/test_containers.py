@@ -20,7 +20,8 @@ from schemas.models import Model
 from schemas.refs import Source
 from schemas.schema import derived_id, new_id
 from schemas.splits import Split
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.sqlite import open_database
 from tests.deploy.docker_client import Docker
 from tests.e2e.service import Service, served

@@ -14,7 +14,8 @@ from client.demo.loop import MINED, Loop, Pictures, Run
 from schemas.datasets import Dataset, Version
 from schemas.events import LoggedEvent
 from schemas.models import Model
-from schemas.tasks import EPOCHS_OUTLIVED, Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import EPOCHS_OUTLIVED, Task
 from tests.e2e.service import Service, served
 
 KILLS = 10

@@ -14,7 +14,8 @@ from client.api import Client
 from client.data_folder import DOCUMENTS
 from schemas.labeling import JobStatus
 from schemas.projects import Project, ProjectSubmission
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.ports import Query
 from storage.sqlite import open_database
 from tests.e2e.lossy import Lossy, lossy

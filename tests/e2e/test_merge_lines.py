@@ -15,7 +15,8 @@ from schemas.diffs import AssetDiff
 from schemas.parameters import Parameters
 from schemas.projects import Project, ProjectSubmission
 from schemas.reports import Report
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from tests.e2e.service import served
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from tests.client.ymir.command import Ended
 from tests.e2e.service import served
 from tests.workers.pictures import a_voc_folder

@@ -8,7 +8,8 @@ from functools import partial
 from random import Random
 
 from schemas.errors import YmirError
-from schemas.tasks import EPOCHS_OUTLIVED, Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import EPOCHS_OUTLIVED, Task
 from storage.ports import Query
 from storage.production import Stores
 from tests.faults.deployment import Deployment, Worker

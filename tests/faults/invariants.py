@@ -11,7 +11,8 @@ from schemas.events import CloudEvent, EventType, LoggedEvent
 from schemas.manifests import Segment
 from schemas.models import Model
 from schemas.schema import Digest, Document, Id, digest_of
-from schemas.tasks import EVENT_OF, FINAL, Task, TaskState
+from schemas.task_states import EVENT_OF, FINAL, TaskState
+from schemas.tasks import Task
 from storage.datasets.library import Library
 from storage.datasets.manifests import parse_manifest
 from storage.ports import EVERYTHING, Query

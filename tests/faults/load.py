@@ -29,7 +29,8 @@ from schemas.projects import Project, ProjectSubmission
 from schemas.refs import Source
 from schemas.schema import Id
 from schemas.splits import Split
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from tests.faults.patient import Patient
 from tests.faults.waiting import until
 

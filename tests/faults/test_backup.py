@@ -24,7 +24,8 @@ from schemas.datasets import Dataset, Version
 from schemas.events import LoggedEvent
 from schemas.exchange_parameters import ImportParameters, ImportSource, UnknownClasses
 from schemas.projects import Project, ProjectSubmission
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from tests.faults.deployment import START_SECONDS, Deployment, deployed
 from tests.faults.patient import Patient
 from tests.faults.program import ROOT

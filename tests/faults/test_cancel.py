@@ -11,7 +11,8 @@ from client.demo.digits import CLASSES
 from schemas.exchange_parameters import LabelParameters
 from schemas.outcomes import Outcome
 from schemas.projects import Project
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.clock import utc_now
 from storage.production import Stores
 from tests.factories import a_task

@@ -16,7 +16,8 @@ from schemas.datasets import Version
 from schemas.models import Model
 from schemas.projects import Project, ProjectSubmission
 from schemas.rules import Rule, RuleRun
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from schemas.webhooks import NewWebhook
 from tests.faults.deployment import DETECTOR, deployed
 from tests.faults.patient import Patient

@@ -14,7 +14,8 @@ from schemas.algebra_parameters import SampleParameters
 from schemas.events import CloudEvent, LoggedEvent
 from schemas.schema import Id, derived_id
 from schemas.service_parameters import OF_THE_SERVICE
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from schemas.webhooks import NewWebhook, Webhook, WebhookSubmission
 from storage.production import Stores
 from tests.faults import gated

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from gateway.__main__ import running as gateway_running
 from gateway.settings import GatewaySettings
 from schemas.parameters import Slot
-from schemas.tasks import FINAL, TaskState
+from schemas.task_states import FINAL, TaskState
 from storage.rabbitmq_topology import Names
 from storage.settings import StoreSettings
 from tests.faults.waiting import until

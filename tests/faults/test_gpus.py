@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from schemas.hosts import Host
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from tests.faults import gated
 from tests.faults.deployment import deployed
 from tests.faults.patient import Patient

@@ -11,7 +11,7 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractIncomingMessage
 
 from schemas.algebra_parameters import SampleParameters
-from schemas.tasks import TaskState
+from schemas.task_states import TaskState
 from tests.faults import gated
 from tests.faults.deployment import deployed
 from tests.faults.servers import Servers

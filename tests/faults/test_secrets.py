@@ -17,7 +17,8 @@ from aiohttp import ClientSession
 from schemas.errors import Invalid, Unavailable, YmirError
 from schemas.kinds import KINDS
 from schemas.labeling import LabelingJob
-from schemas.tasks import FINAL, Task, TaskState
+from schemas.task_states import FINAL, TaskState
+from schemas.tasks import Task
 from storage.mongo import open_database
 from storage.production import open_stores
 from storage.rabbitmq import open_bus

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from tests.faults import gated
 from tests.faults.deployment import Deployment, Worker, deployed
 from tests.faults.invariants import check_records, is_quiet

@@ -10,7 +10,8 @@ from schemas.algebra_parameters import OnConflict
 from schemas.annotations import Annotation, Box
 from schemas.conflicts import SHEET, Conflict, ConflictKind, ConflictSheet
 from schemas.outcomes import Outcome, Pause, TaskResult
-from schemas.tasks import Input, Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Input, Task
 from storage.conflict_lists import ConflictFile
 from tests.factories import NOON, WORKER, a_task
 from tests.gateway.api import VIEWER, Api

@@ -6,7 +6,8 @@ import pytest
 
 from schemas.labeling import ItemState, LabelingItem, LabelingJob
 from schemas.outcomes import Outcome
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.ports import Query
 from tests.factories import NOON
 from tests.gateway.api import JSON, VIEWER, Api

@@ -20,7 +20,8 @@ from schemas.live_logs import LiveLog
 from schemas.outcomes import Outcome
 from schemas.parameters import Slot
 from schemas.schema import new_id
-from schemas.tasks import Doorbell, Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Doorbell, Task
 from schemas.uploads import Upload
 from storage.local_bus import LocalBus
 from tests.factories import NOON, WORKER, a_task

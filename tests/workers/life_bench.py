@@ -17,7 +17,8 @@ from schemas.events import LoggedEvent
 from schemas.outcomes import Outcome, TaskResult, VersionDraft
 from schemas.parameters import MakesVersion, Slot
 from schemas.schema import digest_of
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.announcing import Announcer
 from storage.event_log import EventLog
 from storage.local_bus import LocalBus

@@ -10,7 +10,8 @@ from schemas.algebra_parameters import SampleParameters
 from schemas.errors import Invalid, Unavailable
 from schemas.outcomes import Outcome
 from schemas.parameters import Slot
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.ports import Delivery
 from tests.contract.reading_bus import is_quiet
 from tests.workers.life_bench import (

@@ -11,7 +11,7 @@ from schemas.datasets import Tag, Version
 from schemas.errors import Conflict, Invalid, Unavailable
 from schemas.outcomes import Outcome, Pause
 from schemas.schema import digest_of
-from schemas.tasks import TaskState
+from schemas.task_states import TaskState
 from tests.workers.life_bench import (
     TAGGED,
     Before,

@@ -15,7 +15,8 @@ from schemas.events import LoggedEvent
 from schemas.hosts import GpuLease, Host
 from schemas.model_parameters import TrainParameters
 from schemas.parameters import Slot
-from schemas.tasks import FINAL, Input, Task, TaskState
+from schemas.task_states import FINAL, TaskState
+from schemas.tasks import Input, Task
 from storage.announcing import Announcer
 from storage.clock import utc_now
 from storage.event_log import EventLog

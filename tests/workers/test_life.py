@@ -13,7 +13,7 @@ from schemas.outcomes import Outcome, Pause
 from schemas.parameters import Slot
 from schemas.problems import TYPE_PREFIX
 from schemas.projects import ClassEntry, ClassList
-from schemas.tasks import TaskState
+from schemas.task_states import TaskState
 from storage.ports import Query
 from tests.factories import PROJECT
 from tests.workers.life_bench import SECONDS, Prepare, a_draft, a_version, nothing, raising, waiting

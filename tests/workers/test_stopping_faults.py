@@ -7,7 +7,8 @@ import pytest
 from schemas.algebra_parameters import SampleParameters
 from schemas.errors import Unavailable
 from schemas.outcomes import Outcome
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from tests.workers.life_bench import (
     SECONDS,
     Before,

@@ -5,7 +5,8 @@ import asyncio
 from schemas.algebra_parameters import SampleParameters
 from schemas.outcomes import Outcome, Pause
 from schemas.parameters import Slot
-from schemas.tasks import Doorbell, Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Doorbell, Task
 from tests.workers.life_bench import (
     SECONDS,
     TAGGED,

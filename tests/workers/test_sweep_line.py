@@ -7,7 +7,7 @@ from schemas.model_parameters import TrainParameters
 from schemas.parameters import Slot
 from schemas.refs import Source
 from schemas.schema import new_id
-from schemas.tasks import TaskState
+from schemas.task_states import TaskState
 from tests.workers.life_bench import Bench, Prepare, nothing
 from workers import ringer
 

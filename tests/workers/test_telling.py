@@ -13,7 +13,8 @@ from schemas.errors import Unavailable
 from schemas.events import EventType
 from schemas.outcomes import Outcome
 from schemas.projects import ClassEntry, ClassList
-from schemas.tasks import Progress, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Progress
 from storage.local_bus import LocalBus
 from storage.sqlite import open_database
 from tests.factories import PROJECT

@@ -6,7 +6,8 @@ from typing import Any
 from schemas.algebra_parameters import SampleParameters
 from schemas.events import EventType
 from schemas.outcomes import Outcome
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.local_bus import LocalBus
 from tests.workers.life_bench import (
     SECONDS,

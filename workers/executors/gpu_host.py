@@ -16,7 +16,8 @@ from schemas.hosts import GpuLease, Host, HostGpu
 from schemas.model_parameters import UsesExecutor
 from schemas.parameters import Slot
 from schemas.schema import Id, derived_id, to_text
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.contested import added, changed
 from storage.ports import Bus, Clock, Database, Query
 from workers.executors.gpus import Nvml

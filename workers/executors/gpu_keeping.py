@@ -10,7 +10,7 @@ import structlog
 from schemas.errors import Invalid, Unavailable
 from schemas.hosts import GpuLease, Host
 from schemas.schema import Id
-from schemas.tasks import TaskState
+from schemas.task_states import TaskState
 from workers.executors.gpu_host import GpuHost
 
 # An owner that lost its task sees it at its next beat, and then has this long to end what it runs.

@@ -5,7 +5,8 @@ import asyncio
 import structlog
 
 from schemas.errors import YmirError
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.ports import Documents
 from workers.executors.engine import Engine
 from workers.executors.removing import Labelled, labelled, remove

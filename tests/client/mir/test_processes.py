@@ -15,7 +15,7 @@ import pytest
 
 from client.admin import back_up, collect_garbage
 from client.mir.codes import Code
-from schemas.tasks import TaskState
+from schemas.task_states import TaskState
 from tests.client.mir.conftest import Said
 from tests.client.mir.pictures import make_pictures
 from tests.e2e.service import served

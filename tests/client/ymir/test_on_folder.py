@@ -11,7 +11,8 @@ import pytest
 from client.commands import main
 from schemas.datasets import Version
 from schemas.diffs import AssetDiff, ChangeKind
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from tests.client.ymir.command import Ymir, on_folder
 from tests.workers.pictures import a_voc_file, a_voc_folder, an_object
 

@@ -16,7 +16,8 @@ from schemas.exchange_parameters import LabelParameters
 from schemas.labeling import ItemState, JobState, LabelingItem, LabelingJob
 from schemas.outcomes import Outcome, Pause
 from schemas.service_parameters import ReceiveParameters
-from schemas.tasks import Task, TaskState
+from schemas.task_states import TaskState
+from schemas.tasks import Task
 from storage.datasets.rows import AnnotationRow
 from storage.labeling.settings import LabelingSettings, ToolKind, ToolSettings
 from storage.local_bus import LocalBus
