@@ -20,7 +20,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "laptop")
 def pytest_configure(config: pytest.Config) -> None:
     """Have CI install what is missing before processes share the tests: two of them would be in each other's way."""
     if os.environ.get("CI") and config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
-        for kind in KINDS:
+        for kind in (*KINDS, LABEL_STUDIO):
             if kind.setting not in os.environ:
                 kind.program()
 
