@@ -28,6 +28,7 @@ async def test_every_reference_leads_somewhere(api: Api) -> None:
             found = described
             for name in part.partition('"')[0].removeprefix("#/").split("/"):
                 found = found[name]
+            assert isinstance(found, dict), part
 
 
 async def test_what_is_sent_to_webhooks_is_described_as_well(api: Api) -> None:
