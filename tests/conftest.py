@@ -1,7 +1,8 @@
 """The servers of the production profile, each for all tests of a session that need it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 import structlog
@@ -9,6 +10,7 @@ from hypothesis import settings
 
 from schemas.event_data import DATA
 from schemas.events import CloudEvent, Fact
+from tests.happenings import Before
 from tests.servers.found import DOCKER, KINDS, LABEL_STUDIO, MONGO, RABBITMQ, S3, settings_of
 
 # In CI the same examples each time: what is found by chance is found on a laptop, and stays to be mended.
@@ -43,6 +45,25 @@ def events_as_described(monkeypatch: pytest.MonkeyPatch) -> None:
         return announced_by(fact, source)
 
     monkeypatch.setattr(Fact, "announced_by", described)
+
+
+@pytest.fixture
+def before(monkeypatch: pytest.MonkeyPatch) -> Before:
+    """Return what has something happen before each of the next calls of a method, one after the other."""
+
+    def arrange(target: object, method: str, *happenings: Callable[[], Awaitable[None]]) -> None:
+        called, left = getattr(target, method), list(happenings)
+
+        async def call(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - those of any method
+            monkeypatch.setattr(target, method, called)  # what happens may call it as well
+            await left.pop(0)()
+            if left:
+                monkeypatch.setattr(target, method, call)
+            return await called(*arguments, **options)
+
+        monkeypatch.setattr(target, method, call)
+
+    return arrange
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,13 @@ def excluded(content: Content, others: Sequence[Content], *, ids: Ids) -> Conten
     unwanted = np.zeros(space.assets + 1, np.bool_)
     for other in others:
         unwanted |= _assets(space, other)
-    return _only(content, space, ~unwanted)
+    rows = space.rows_of(~unwanted)
+    images = {split: space.masks(space.flat(masks) & rows) for split, masks in content.images.items()}
+    layers = {
+        name: replace(layer, masks=space.masks(space.flat(layer.masks) & rows))
+        for name, layer in content.layers.items()
+    }
+    return Content(images, layers).tidied()
 
 
 def overlap(left: Content, right: Content, *, ids: Ids) -> list[AssetId]:
@@ -31,21 +37,5 @@ def overlap(left: Content, right: Content, *, ids: Ids) -> list[AssetId]:
     return space.names(space.row_of(space.flat(left.image_masks()))[both])
 
 
-def overlapping(content: Content, other: Content, *, ids: Ids) -> Content:
-    """Return the content with those assets alone that the other has as images too."""
-    space = Space.of(content, other, ids=ids)
-    return _only(content, space, _assets(space, other))
-
-
 def _assets(space: Space, content: Content) -> Mask:
     return space.assets_of(space.flat(content.image_masks()))
-
-
-def _only(content: Content, space: Space, assets: Mask) -> Content:
-    rows = space.rows_of(assets)
-    images = {split: space.masks(space.flat(masks) & rows) for split, masks in content.images.items()}
-    layers = {
-        name: replace(layer, masks=space.masks(space.flat(layer.masks) & rows))
-        for name, layer in content.layers.items()
-    }
-    return Content(images, layers).tidied()

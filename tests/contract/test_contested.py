@@ -1,28 +1,12 @@
 """Writes that others are at as well, on every home for documents."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import pytest
 
 from schemas.errors import Conflict
 from storage.contested import ATTEMPTS, added, changed
 from storage.ports import Documents
 from tests.contract.things import Thing, a_thing
-
-
-def preceded(
-    monkeypatch: pytest.MonkeyPatch, things: Documents[Thing], method: str, *happenings: Callable[[], Awaitable[None]]
-) -> None:
-    """Have something happen before each of the next calls of a method."""
-    called, left = getattr(things, method), list(happenings)
-
-    async def call(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - those of any method
-        if left:
-            await left.pop(0)()
-        return await called(*arguments, **options)
-
-    monkeypatch.setattr(things, method, call)
+from tests.happenings import Before
 
 
 async def test_what_is_added_twice_is_there_as_it_was_first(things: Documents[Thing]) -> None:
@@ -42,26 +26,21 @@ async def test_another_with_what_must_be_unique_is_refused(things: Documents[Thi
     assert caught.value.key == "group+label"
 
 
-async def test_what_is_removed_between_two_looks_is_added(
-    things: Documents[Thing], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_removed_between_two_looks_is_added(things: Documents[Thing], before: Before) -> None:
     first = a_thing(text="first")
     await things.add(first)
-    preceded(monkeypatch, things, "get_many", lambda: things.remove(first.id))
+    before(things, "get_many", lambda: things.remove(first.id))
     second = a_thing(id=first.id, text="second")
 
     assert await added(second, things) == second
     assert await things.get(first.id) == second
 
 
-async def test_a_change_keeps_one_that_was_made_meanwhile(
-    things: Documents[Thing], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_change_keeps_one_that_was_made_meanwhile(things: Documents[Thing], before: Before) -> None:
     thing = a_thing(rank=1)
     await things.add(thing)
-    replace = things.replace
     other = thing.successor(text="of another")
-    preceded(monkeypatch, things, "replace", lambda: replace(other, was=thing))
+    before(things, "replace", lambda: things.replace(other, was=thing))
 
     kept = await changed(things, lambda: things.get(thing.id), lambda was: was.successor(rank=2))
 
@@ -90,18 +69,15 @@ async def test_a_change_to_what_is_taken_is_refused(things: Documents[Thing]) ->
     assert await things.get(thing.id) == thing
 
 
-async def test_a_change_ends_where_others_do_not_stop(
-    things: Documents[Thing], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_change_ends_where_others_do_not_stop(things: Documents[Thing], before: Before) -> None:
     thing = a_thing(rank=0)
     await things.add(thing)
-    replace = things.replace
 
     async def another() -> None:
         was = await things.get(thing.id)
-        await replace(was.successor(rank=(was.rank or 0) + 1), was=was)
+        await things.replace(was.successor(rank=(was.rank or 0) + 1), was=was)
 
-    preceded(monkeypatch, things, "replace", *[another] * ATTEMPTS)
+    before(things, "replace", *[another] * ATTEMPTS)
 
     with pytest.raises(Conflict) as caught:
         await changed(things, lambda: things.get(thing.id), lambda was: was.successor(text="mine"))

@@ -150,8 +150,6 @@ class Bench:
 
 Prepare = Callable[[Handler], Bench]
 """What makes a bench with a handler: a fixture."""
-Before = Callable[[object, str, Callable[[], Awaitable[None]]], None]
-"""What has something happen before the next call of a method of an object: a fixture."""
 TAGGED = SampleParameters(dataset="few", tag="best", source="many", count=1)
 
 

@@ -14,9 +14,9 @@ from schemas.task_states import TaskState
 from schemas.tasks import Task
 from storage.ports import Delivery
 from tests.contract.reading_bus import is_quiet
+from tests.happenings import Before
 from tests.workers.life_bench import (
     SECONDS,
-    Before,
     Prepare,
     nothing,
     raises,

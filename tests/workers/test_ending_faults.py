@@ -12,9 +12,9 @@ from schemas.errors import Conflict, Invalid, Unavailable
 from schemas.outcomes import Outcome, Pause
 from schemas.schema import digest_of
 from schemas.task_states import TaskState
+from tests.happenings import Before
 from tests.workers.life_bench import (
     TAGGED,
-    Before,
     Prepare,
     a_draft,
     a_version,

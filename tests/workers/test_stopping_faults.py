@@ -9,9 +9,9 @@ from schemas.errors import Unavailable
 from schemas.outcomes import Outcome
 from schemas.task_states import TaskState
 from schemas.tasks import Task
+from tests.happenings import Before
 from tests.workers.life_bench import (
     SECONDS,
-    Before,
     Prepare,
     a_version,
     nothing,

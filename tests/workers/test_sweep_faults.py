@@ -7,10 +7,10 @@ from schemas.outcomes import Outcome, Pause
 from schemas.parameters import Slot
 from schemas.task_states import TaskState
 from schemas.tasks import Doorbell, Task
+from tests.happenings import Before
 from tests.workers.life_bench import (
     SECONDS,
     TAGGED,
-    Before,
     Prepare,
     a_draft,
     claimed,

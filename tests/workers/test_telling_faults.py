@@ -9,9 +9,9 @@ from schemas.outcomes import Outcome
 from schemas.task_states import TaskState
 from schemas.tasks import Task
 from storage.local_bus import LocalBus
+from tests.happenings import Before
 from tests.workers.life_bench import (
     SECONDS,
-    Before,
     Prepare,
     claimed,
     nothing,

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from storage.datasets.exclude import excluded, overlap, overlapping
+from storage.datasets.exclude import excluded, overlap
 from tests.storage.datasets.worlds import Parcel, Shelf, few_examples, parcels, places
 
 
@@ -31,4 +31,3 @@ async def test_the_overlap_is_what_both_have(left: Parcel, right: Parcel) -> Non
     both = left.plain.keys() & right.plain.keys()
 
     assert overlap(*contents, ids=ids) == sorted(asset.hex() for asset in both)
-    assert await shelf.plain(overlapping(*contents, ids=ids)) == {asset: left.plain[asset] for asset in both}
