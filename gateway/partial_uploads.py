@@ -150,6 +150,11 @@ class PartialUploads:
         except Conflict as conflict:
             detail = f"Another request has put something at {part.start} meanwhile."
             raise Refused(HTTPStatus.CONFLICT, detail, step=STEP) from conflict
+        # An upload is forgotten before its parts are: what is put where those of another were is seen here.
+        if not await self._uploads.get_many([part.upload]):
+            await self._parts.remove(part.id)
+            detail = "Another request has finished the upload, or given it up, meanwhile."
+            raise Refused(HTTPStatus.CONFLICT, detail, step=STEP)
 
     async def _put_together(self, upload: PartialUpload) -> Upload:
         media_type = mimetypes.guess_type(upload.name)[0] or BINARY

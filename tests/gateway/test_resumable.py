@@ -25,6 +25,7 @@ from tests.faults.waiting import until
 from tests.gateway.api import MEMBER, VIEWER, Api
 from tests.gateway.clock import HandClock
 from tests.gateway.world import World
+from tests.happenings import Before
 
 DATA = os.urandom(300_000)
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -183,6 +184,40 @@ async def test_of_two_senders_at_once_one_is_refused_and_what_is_there_is_the_ot
     assert sorted(response.status for response in responses) == [204, 409]
     winner = one if responses[0].status == 204 else other
     assert await kept(api, address) == winner
+
+
+@pytest.mark.parametrize("is_checked", [False, True])
+async def test_a_sender_that_comes_after_another_has_finished_is_refused(
+    api: Api, services: Services, before: Before, is_checked: bool
+) -> None:
+    address, parts = await begun(api), services.database.documents(UploadPart)
+
+    async def finish() -> None:
+        assert (await sent(api, address, 0, DATA)).status == 204
+
+    other = DATA[::-1]
+    checksum = "sha256 " + base64.b64encode(hashlib.sha256(other).digest()).decode()
+    before(parts, "add", finish)
+    response = await sent(api, address, 0, other, **({"Upload_Checksum": checksum} if is_checked else {}))
+
+    assert response.status == 409
+    assert await kept(api, address) == DATA
+    assert await parts.count() == 0
+
+
+async def test_what_comes_after_an_upload_was_given_up_is_not_kept(
+    api: Api, services: Services, before: Before
+) -> None:
+    address, parts = await begun(api), services.database.documents(UploadPart)
+
+    async def give_up() -> None:
+        assert (await api.raw("DELETE", address, headers=TUS)).status == 204
+
+    before(parts, "add", give_up)
+    response = await sent(api, address, 0, DATA)
+
+    assert response.status == 409
+    assert await parts.count() == 0
 
 
 async def test_a_process_that_ended_before_it_put_the_parts_together_is_made_up_for(
